@@ -1,0 +1,37 @@
+// Package broker carries messages between the parts of Millrace, behind
+// Watermill's message.Publisher and message.Subscriber.
+//
+// A topic is what publishers write to. A queue is what one consumer group has
+// not yet handled of one topic: every group gets every message once, whichever
+// of its subscriptions takes it. Delivery is at least once; the order of
+// messages is kept per key (see KeyHeader) and not beyond.
+package broker
+
+import (
+	"errors"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// KeyHeader is the metadata that holds a message's ordering key, which is the
+// CloudEvents subject: the stream that the message is about. Messages of one
+// key are handled one at a time and in the order they were published.
+const KeyHeader = "ce_subject"
+
+var (
+	// ErrUnroutable says that no group has a queue on the topic. The message
+	// was not taken: dropping it silently would be worse than the error.
+	ErrUnroutable = errors.New("no queue on the topic")
+
+	// ErrClosed says that the broker, or the subscriber, is closed.
+	ErrClosed = errors.New("broker is closed")
+)
+
+// orderingKey returns what msg is ordered by. A message without a key is
+// ordered by its UUID, that is, not at all.
+func orderingKey(msg *message.Message) string {
+	if key := msg.Metadata.Get(KeyHeader); key != "" {
+		return key
+	}
+	return msg.UUID
+}

@@ -1,0 +1,221 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// MemoryConfig configures a Memory broker. Its zero value is usable.
+type MemoryConfig struct {
+	// Redelivery is the delay before the first redelivery of a nacked message.
+	// It doubles with every further nack, up to MaxRedelivery. Defaults to
+	// 100ms.
+	Redelivery time.Duration
+
+	// MaxRedelivery is the longest delay before a redelivery. Defaults to 10s.
+	MaxRedelivery time.Duration
+
+	// Capacity is how many messages a queue holds, waiting and in flight,
+	// before Publish waits. Defaults to 10_000.
+	Capacity int
+}
+
+// delay is how long a message rests after its nth nack.
+func (c MemoryConfig) delay(nacks int) time.Duration {
+	d := c.Redelivery
+	for ; nacks > 1 && d < c.MaxRedelivery; nacks-- {
+		d *= 2
+	}
+	return min(d, c.MaxRedelivery)
+}
+
+// QueueConfig says how a subscriber reads its topics.
+type QueueConfig struct {
+	// Group names the consumer group. Each group gets every message once,
+	// whichever of its subscriptions takes it.
+	Group string
+
+	// Concurrency is how many messages one subscription has in flight at most,
+	// each of another key. Defaults to 1.
+	Concurrency int
+}
+
+// Memory is a broker inside the process. It forgets everything when the process
+// ends: whoever cannot lose a message keeps it elsewhere and publishes it again.
+//
+// Unlike Watermill's GoChannel it shares the work of a group among competing
+// subscriptions with many messages in flight, keeps the order of each key, and
+// delays redelivery. Its methods are safe for concurrent use.
+type Memory struct {
+	config  MemoryConfig
+	closing chan struct{}  // closed by Close; frees publishers that wait
+	running sync.WaitGroup // subscriptions and pending redeliveries
+
+	mu            sync.Mutex // guards what follows, and what is in the queues
+	closed        bool
+	topics        map[string][]*memoryQueue
+	subscriptions map[*memorySubscription]struct{}
+}
+
+var _ message.Publisher = (*Memory)(nil)
+
+// NewMemory returns a broker without queues.
+func NewMemory(config MemoryConfig) *Memory {
+	config.Redelivery = cmp.Or(max(config.Redelivery, 0), 100*time.Millisecond)
+	config.MaxRedelivery = cmp.Or(max(config.MaxRedelivery, 0), 10*time.Second)
+	config.Capacity = cmp.Or(max(config.Capacity, 0), 10_000)
+	return &Memory{
+		config:        config,
+		closing:       make(chan struct{}),
+		topics:        make(map[string][]*memoryQueue),
+		subscriptions: make(map[*memorySubscription]struct{}),
+	}
+}
+
+// Publish puts each message into the queue of every group that reads the topic.
+// While one of these queues is full it waits, until the message's context is
+// done or the broker closes. It returns ErrUnroutable if the topic has no
+// queue, and ErrClosed after Close.
+//
+// One message enters all queues or none. Of several, those before the one that
+// failed stay published: to publish all of them again delivers these twice.
+//
+// The metadata is copied, the payload is not: it must not be changed any more,
+// neither by the publisher nor by a subscriber.
+func (m *Memory) Publish(topic string, messages ...*message.Message) error {
+	for _, msg := range messages {
+		if err := m.publish(topic, msg); err != nil {
+			return fmt.Errorf("publish message %s to %s: %w", msg.UUID, topic, err)
+		}
+	}
+	return nil
+}
+
+// publish reserves a place in one queue after the other, without holding the
+// lock, and starts over with the rest if a queue came to exist meanwhile.
+func (m *Memory) publish(topic string, msg *message.Message) error {
+	stored := msg.Copy()
+	reserved := 0
+	for {
+		queues, err := m.enqueue(topic, stored, reserved)
+		if err == nil && reserved == len(queues) {
+			return nil
+		}
+		for err == nil && reserved < len(queues) {
+			if err = m.reserve(msg.Context(), queues[reserved]); err == nil {
+				reserved++
+			}
+		}
+		if err != nil {
+			for _, q := range queues[:reserved] {
+				<-q.places
+			}
+			return err
+		}
+	}
+}
+
+// enqueue returns the topic's queues, in the order in which they came to exist.
+// It puts msg into them if a place is reserved in all.
+func (m *Memory) enqueue(topic string, msg *message.Message, reserved int) ([]*memoryQueue, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	queues := m.topics[topic]
+	switch {
+	case m.closed:
+		return queues, ErrClosed
+	case len(queues) == 0:
+		return nil, ErrUnroutable
+	case reserved == len(queues):
+		for _, q := range queues {
+			q.push(msg)
+		}
+	}
+	return queues, nil
+}
+
+// reserve takes a place in q, or waits for one.
+func (m *Memory) reserve(ctx context.Context, q *memoryQueue) error {
+	select {
+	case q.places <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case q.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-m.closing:
+		return ErrClosed
+	}
+}
+
+// Depth returns how many messages the group has waiting and in flight on the
+// topic. It is 0 if there is no such queue.
+func (m *Memory) Depth(topic, group string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if q := m.find(topic, group); q != nil {
+		return q.depth
+	}
+	return 0
+}
+
+// Queue returns a subscriber that reads topics as one consumer group. It also
+// is a message.SubscribeInitializer.
+//
+// The queue of a topic comes to exist at the group's first Subscribe or
+// SubscribeInitialize. From then on it gets everything that is published to the
+// topic, also while nobody is subscribed.
+func (m *Memory) Queue(config QueueConfig) message.Subscriber {
+	config.Concurrency = max(config.Concurrency, 1)
+	return &memorySubscriber{broker: m, config: config}
+}
+
+// queue returns the group's queue on the topic, a new one if there is none.
+func (m *Memory) queue(topic, group string) *memoryQueue {
+	q := m.find(topic, group)
+	if q == nil {
+		q = newMemoryQueue(m, group)
+		m.topics[topic] = append(m.topics[topic], q)
+	}
+	return q
+}
+
+func (m *Memory) find(topic, group string) *memoryQueue {
+	for _, q := range m.topics[topic] {
+		if q.group == group {
+			return q
+		}
+	}
+	return nil
+}
+
+// Close ends all subscriptions and frees the publishers that wait for space.
+// It returns when the broker's goroutines are gone. What was not acked is lost.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	if !m.closed {
+		m.closed = true
+		close(m.closing)
+		for s := range m.subscriptions {
+			s.cancel()
+		}
+		for _, queues := range m.topics {
+			for _, q := range queues {
+				q.stopTimers()
+			}
+		}
+	}
+	m.mu.Unlock()
+
+	m.running.Wait()
+	return nil
+}

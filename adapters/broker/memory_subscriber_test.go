@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMemoryCancelledSubscriptionReturnsWhatIsNotAcked(t *testing.T) {
+	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+		sub := m.Queue(QueueConfig{Group: "g", Concurrency: 3})
+		ctx, cancel := context.WithCancel(t.Context())
+		first := subscribe(ctx, t, sub)
+		publish(t, m, keyed("a", "a1"), keyed("b", "b1"), keyed("a", "a2"), keyed("c", "c1"))
+		a1, b1 := receive(t, first, "a1"), receive(t, first, "b1")
+		synctest.Wait() // c1 is in the channel, and nobody reads it
+		b1.Ack()
+		cancel()
+		wantClosed(t, first)
+		if a1.Context().Err() == nil {
+			t.Error("the context of a message outlives its subscription")
+		}
+		wantDepth(t, m, "g", 3)
+
+		second := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
+		a1.Ack() // too late
+		got := map[string]int{}
+		for i := range 3 {
+			msg := <-second
+			got[msg.UUID] = i
+			msg.Ack()
+		}
+		receiveNothing(t, second)
+		if len(got) != 3 || got["a1"] > got["a2"] {
+			t.Errorf("got %v, want a1, c1 and a2, with a1 before a2", got)
+		}
+	})
+}
+
+func TestMemoryReturnedMessageComesBeforeTheBacklog(t *testing.T) {
+	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+		ctx, cancel := context.WithCancel(t.Context())
+		first := subscribe(ctx, t, m.Queue(QueueConfig{Group: "g"}))
+		publish(t, m, keyed("a", "a1"), keyed("b", "b1"), keyed("c", "c1"))
+		receive(t, first, "a1")
+		cancel()
+		wantClosed(t, first)
+
+		second := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
+		for _, id := range []string{"a1", "b1", "c1"} {
+			receive(t, second, id).Ack()
+		}
+	})
+}
+
+func TestMemoryIdleSubscriptionTakesOverFromACancelledOne(t *testing.T) {
+	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+		ctx, cancel := context.WithCancel(t.Context())
+		first := subscribe(ctx, t, m.Queue(QueueConfig{Group: "g"}))
+		publish(t, m, keyed("a", "a1"), keyed("a", "a2"))
+		receive(t, first, "a1")
+		second := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g", Concurrency: 2}))
+		receiveNothing(t, second)
+		cancel()
+		receive(t, second, "a1").Ack()
+		receive(t, second, "a2").Ack()
+	})
+}
+
+func TestMemorySubscriptionsOfOneGroupShareTheWork(t *testing.T) {
+	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+		const messages = 1000
+		one := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
+		two := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
+		for i := range messages {
+			publish(t, m, keyed(strconv.Itoa(i%10), strconv.Itoa(i)))
+		}
+		handled, byOne, byTwo := map[string]int{}, 0, 0
+		for range messages {
+			synctest.Wait() // now each has one in its channel
+			select {
+			case msg := <-one:
+				byOne++
+				handled[msg.UUID]++
+				msg.Ack()
+			case msg := <-two:
+				byTwo++
+				handled[msg.UUID]++
+				msg.Ack()
+			}
+		}
+		receiveNothing(t, one)
+		receiveNothing(t, two)
+		if len(handled) != messages {
+			t.Errorf("%d different messages were handled, want %d", len(handled), messages)
+		}
+		if byOne == 0 || byTwo == 0 {
+			t.Errorf("one handled %d and two handled %d", byOne, byTwo)
+		}
+	})
+}
+
+func TestMemoryMessageHasAContextOfItsSubscriptionUntilItIsSettled(t *testing.T) {
+	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+		type name struct{}
+		ctx := context.WithValue(t.Context(), name{}, "subscription")
+		out := subscribe(ctx, t, m.Queue(QueueConfig{Group: "g"}))
+		publish(t, m, keyed("a", "a1"))
+
+		msg := receive(t, out, "a1")
+		if got := msg.Context().Value(name{}); got != "subscription" {
+			t.Errorf("the context knows %v, want the subscription", got)
+		}
+		if err := msg.Context().Err(); err != nil {
+			t.Errorf("the context is done before the message: %v", err)
+		}
+		msg.Nack()
+		<-msg.Context().Done()
+
+		msg = receive(t, out, "a1")
+		if err := msg.Context().Err(); err != nil {
+			t.Errorf("the context of the redelivery is done: %v", err)
+		}
+		msg.Ack()
+		<-msg.Context().Done()
+	})
+}
+
+func TestMemoryForgetsKeysThatHaveNoMessages(t *testing.T) {
+	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+		out := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
+		for i := range 1000 {
+			publish(t, m, keyed(strconv.Itoa(i), strconv.Itoa(i)))
+			receive(t, out, strconv.Itoa(i)).Ack()
+		}
+		wantDepth(t, m, "g", 0)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if lanes := len(m.find("topic", "g").lanes); lanes != 0 {
+			t.Errorf("%d lanes are left", lanes)
+		}
+	})
+}
+
+func TestMemoryClosingASubscriberEndsItsOwnSubscriptionsOnly(t *testing.T) {
+	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+		sub := m.Queue(QueueConfig{Group: "g"})
+		one, two := subscribe(t.Context(), t, sub), subscribe(t.Context(), t, sub)
+		other := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
+		for range 2 { // closing twice is fine
+			if err := sub.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantClosed(t, one)
+		wantClosed(t, two)
+		if _, err := sub.Subscribe(t.Context(), "topic"); !errors.Is(err, ErrClosed) {
+			t.Errorf("subscribe returned %v, want ErrClosed", err)
+		}
+		publish(t, m, keyed("a", "a1"))
+		receive(t, other, "a1").Ack()
+	})
+}
+
+// Not parallel: goleak looks at every goroutine there is.
+func TestMemoryCloseEndsEverythingAndLeavesNoGoroutine(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	m := NewMemory(MemoryConfig{Capacity: 3, Redelivery: time.Hour, MaxRedelivery: time.Hour})
+	sub := m.Queue(QueueConfig{Group: "g", Concurrency: 8})
+	out := subscribe(context.Background(), t, sub)
+	publish(t, m, keyed("a", "a1"), keyed("b", "b1"), keyed("c", "c1"))
+	nacked := receive(t, out, "a1")
+	nacked.Nack()
+	<-nacked.Context().Done()
+	inFlight := receive(t, out, "b1") // and c1 is in the channel, or on its way
+	published := make(chan error, 1)
+	go func() { published <- m.Publish("topic", keyed("d", "d1")) }()
+
+	closeMemory(t, m)
+	closeMemory(t, m)
+	if err := <-published; !errors.Is(err, ErrClosed) {
+		t.Errorf("the waiting publish returned %v, want ErrClosed", err)
+	}
+	<-inFlight.Context().Done()
+	if msg, open := <-out; open {
+		t.Errorf("got %s, want a closed channel", msg.UUID)
+	}
+	if err := m.Publish("topic", keyed("a", "a2")); !errors.Is(err, ErrClosed) {
+		t.Errorf("publish returned %v, want ErrClosed", err)
+	}
+	if _, err := sub.Subscribe(context.Background(), "topic"); !errors.Is(err, ErrClosed) {
+		t.Errorf("subscribe returned %v, want ErrClosed", err)
+	}
+}

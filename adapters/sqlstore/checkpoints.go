@@ -1,0 +1,75 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/internal/es"
+)
+
+// Progress is how far a handler has got that keeps a version per aggregate in a
+// table. It implements es.Progress.
+type Progress struct {
+	store    *Store
+	handler  string
+	category string // of the streams it follows
+	seen     string // a query for the version it has seen of the aggregate x.id
+	args     []any
+}
+
+// OrderViewsProgress is how far the view of orders has got.
+func (s *Store) OrderViewsProgress(handler string) Progress {
+	return Progress{
+		store: s, handler: handler, category: "order",
+		seen: "SELECT v.version FROM order_views v WHERE v.id = x.id",
+	}
+}
+
+// ProcessProgress is how far a process manager has got.
+func (s *Store) ProcessProgress(process, category string) Progress {
+	return Progress{
+		store: s, handler: process, category: category,
+		seen: "SELECT p.version FROM processes p WHERE p.name = ? AND p.id = x.id", args: []any{process},
+	}
+}
+
+// Behind implements es.Progress.
+func (p Progress) Behind(ctx context.Context, end es.Position, limit int) (ids []string, upTo es.Position, err error) {
+	var from es.Position
+	err = p.store.queryRow(ctx, "SELECT position FROM checkpoints WHERE handler = ?", []any{p.handler}, &from)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, fmt.Errorf("read checkpoint of %s: %w", p.handler, err)
+	}
+	upTo = min(end, from+es.Position(limit))
+	if upTo <= from {
+		return nil, from, nil
+	}
+	skip := len(p.category) + 2 // the dash, and SUBSTR counts from 1
+	args := append([]any{skip, int64(from), int64(upTo), p.category + "-%"}, p.args...)
+	rows, err := p.store.query(ctx, `SELECT x.id FROM (
+			SELECT SUBSTR(stream, ?) AS id, MAX(version) AS version FROM feed
+			WHERE position > ? AND position <= ? AND stream LIKE ? GROUP BY stream) x
+		WHERE COALESCE((`+p.seen+`), 0) < x.version`, args...)
+	if err != nil {
+		return nil, 0, fmt.Errorf("find what %s has not seen: %w", p.handler, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, 0, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, upTo, rows.Err()
+}
+
+// Reached implements es.Progress.
+func (p Progress) Reached(ctx context.Context, to es.Position) error {
+	return p.store.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
+		return t.insert(ctx, "checkpoints", "handler, position", t.upsert("handler", "position"),
+			[][]any{{p.handler, int64(to)}})
+	})
+}

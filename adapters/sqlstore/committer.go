@@ -1,0 +1,261 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/millrace/millrace/internal/crash"
+)
+
+// committer puts the writes that are waiting into one transaction. While a
+// commit is being written to disk the next writes gather, so that the batches
+// grow with the load and a lone write waits for nobody.
+//
+// A write checks before it changes anything, so that one which is refused (by
+// ErrConflict, say) leaves nothing behind in the transaction that it shares. When
+// anything else goes wrong, the whole transaction is rolled back and every write
+// gets one of its own, so that none fails for what another one did.
+type committer struct {
+	db      *sql.DB
+	begin   string
+	rows    int
+	upsert  func(key string, columns ...string) string
+	queue   chan *write
+	stopped chan struct{}
+}
+
+// maxBatch bounds a shared transaction, so that its writes do not wait long for
+// each other.
+const maxBatch = 512
+
+// write is one caller's part of a transaction.
+type write struct {
+	kind *kind
+	arg  any // what the kind's run function expects
+	err  error
+	done chan struct{}
+}
+
+// kind is a sort of write. Writes of one kind are carried out together, with as
+// few statements as the database allows.
+type kind struct {
+	name string
+
+	// run carries out writes. It sets err on those that it refuses, having
+	// changed nothing for them; an error of its own means that the transaction
+	// cannot go on.
+	run func(context.Context, *tx, []*write) error
+}
+
+// kinds are in the order in which they are run in a transaction, which is the
+// same in all of them so that two cannot wait for each other.
+var kinds = []*kind{acceptKind, appendKind, finishKind, forwardKind, saveOrderKind, saveProcessKind, otherKind}
+
+func startCommitter(db *sql.DB, d dialect) *committer {
+	c := &committer{
+		db: db, begin: d.begin, rows: d.rows, upsert: d.upsert,
+		queue: make(chan *write, 4*maxBatch), stopped: make(chan struct{}),
+	}
+	go c.loop()
+	return c
+}
+
+// do carries out one write and returns how it went. When ctx is done before the
+// write was begun nothing happens; afterwards its end is waited for, since an
+// unknown outcome helps nobody.
+func (c *committer) do(ctx context.Context, k *kind, arg any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w := &write{kind: k, arg: arg, done: make(chan struct{})}
+	select {
+	case c.queue <- w:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-w.done
+	return w.err
+}
+
+func (c *committer) close() {
+	close(c.queue)
+	<-c.stopped
+}
+
+func (c *committer) loop() {
+	defer close(c.stopped)
+	var t *tx
+	defer func() { t.close() }()
+	for first := range c.queue {
+		batch := c.gather(first)
+		t = c.commitAll(t, batch)
+		for _, w := range batch {
+			close(w.done)
+		}
+	}
+}
+
+func (c *committer) gather(first *write) []*write {
+	batch := []*write{first}
+	for len(batch) < maxBatch {
+		select {
+		case w, open := <-c.queue:
+			if !open {
+				return batch
+			}
+			batch = append(batch, w)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commitAll carries out a batch in one transaction, or in one each if that does
+// not go. It returns the connection to go on with, nil if it broke.
+func (c *committer) commitAll(t *tx, batch []*write) *tx {
+	t, err := c.commit(t, batch)
+	switch {
+	case err == nil:
+		return t
+	case len(batch) == 1:
+		batch[0].err = err
+		return t
+	}
+	for _, w := range batch {
+		w.err = nil
+		t = c.commitAll(t, []*write{w})
+	}
+	return t
+}
+
+func (c *committer) commit(t *tx, batch []*write) (*tx, error) {
+	ctx := context.Background()
+	if t == nil {
+		conn, err := c.db.Conn(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("connect: %w", err)
+		}
+		t = &tx{conn: conn, rows: c.rows, upsert: c.upsert, stmts: map[string]*sql.Stmt{}}
+	}
+	if _, err := t.exec(ctx, c.begin); err != nil {
+		return t.broken(), fmt.Errorf("begin: %w", err)
+	}
+	err := runAll(ctx, t, batch)
+	if err == nil {
+		crash.Point("commit.before")
+		if _, err = t.exec(ctx, "COMMIT"); err == nil {
+			crash.Point("commit.after")
+			return t, nil
+		}
+		err = fmt.Errorf("commit: %w", err)
+	}
+	if _, undo := t.exec(ctx, "ROLLBACK"); undo != nil {
+		return t.broken(), errors.Join(err, undo)
+	}
+	return t, err
+}
+
+func runAll(ctx context.Context, t *tx, batch []*write) error {
+	for _, k := range kinds {
+		var same []*write
+		for _, w := range batch {
+			if w.kind == k {
+				same = append(same, w)
+			}
+		}
+		if len(same) == 0 {
+			continue
+		}
+		if err := k.run(ctx, t, same); err != nil {
+			return fmt.Errorf("%s: %w", k.name, err)
+		}
+	}
+	return nil
+}
+
+// tx is the writer's connection with the statements prepared on it.
+type tx struct {
+	conn   *sql.Conn
+	rows   int
+	upsert func(key string, columns ...string) string
+	stmts  map[string]*sql.Stmt
+}
+
+func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt, ok := t.stmts[text]; ok {
+		return stmt, nil
+	}
+	stmt, err := t.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", text, err)
+	}
+	t.stmts[text] = stmt
+	return stmt, nil
+}
+
+func (t *tx) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	stmt, err := t.stmt(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+func (t *tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	stmt, err := t.stmt(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// close gives the connection back.
+func (t *tx) close() {
+	if t == nil {
+		return
+	}
+	for _, stmt := range t.stmts {
+		_ = stmt.Close() // the connection goes with it
+	}
+	_ = t.conn.Close() // back into the pool, which is closed next
+}
+
+// broken throws the connection away: what is left of its transaction must not
+// leak into the next one.
+func (t *tx) broken() *tx {
+	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn }) // says ErrBadConn, as asked
+	t.close()
+	return nil
+}
+
+// argsOf returns the arguments of some writes.
+func argsOf[T any](writes []*write) []T {
+	args := make([]T, len(writes))
+	for i, w := range writes {
+		args[i] = w.arg.(T)
+	}
+	return args
+}
+
+// otherKind is for writes that are too rare to be worth doing together: the
+// argument is the function to run.
+var otherKind = &kind{name: "write", run: func(ctx context.Context, t *tx, writes []*write) error {
+	for i, f := range argsOf[func(context.Context, *tx) error](writes) {
+		err := f(ctx, t)
+		if refused(err) {
+			writes[i].err = err
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}}
+
+func refused(err error) bool {
+	return slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) })
+}

@@ -1,0 +1,210 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/internal/es"
+)
+
+// acceptance is a command to be journaled, and what was there under its id.
+type acceptance struct {
+	envelope es.Envelope
+	known    bool
+	outcome  es.Outcome
+}
+
+// Accept implements es.Journal.
+func (s *Store) Accept(ctx context.Context, c es.Envelope) (es.Outcome, bool, error) {
+	a := &acceptance{envelope: c}
+	if err := s.commits.do(ctx, acceptKind, a); err != nil {
+		return es.Outcome{}, false, err
+	}
+	if a.known {
+		o, err := s.Outcome(ctx, c.ID)
+		return o, true, err
+	}
+	return es.Outcome{CommandID: c.ID, CommandType: c.Type, Target: c.Target, Status: es.StatusPending}, false, nil
+}
+
+var acceptKind = &kind{name: "accept", run: func(ctx context.Context, t *tx, writes []*write) error {
+	accepts := argsOf[*acceptance](writes)
+	return acceptAll(ctx, t, accepts, func(i int) { writes[i].err = es.ErrIDReused })
+}}
+
+// acceptAll journals those commands whose ids are new.
+func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i int)) error {
+	ids := make([]string, len(accepts))
+	for i, a := range accepts {
+		ids[i] = a.envelope.ID
+	}
+	prints := make(map[string]string, len(ids))
+	err := t.lookup(ctx, "SELECT id, fingerprint FROM commands WHERE id IN (%s)", "?", ",", ids, func(rows *sql.Rows) error {
+		var id, fingerprint string
+		err := rows.Scan(&id, &fingerprint)
+		prints[id] = fingerprint
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read commands: %w", err)
+	}
+
+	var commands, unfinished [][]any
+	for i, a := range accepts {
+		c := a.envelope
+		if fingerprint, known := prints[c.ID]; known {
+			if a.known = true; fingerprint != c.Fingerprint {
+				reused(i)
+			}
+			continue
+		}
+		prints[c.ID] = c.Fingerprint
+		a.known = false
+		expected, err := json.Marshal(c.Expected)
+		if err != nil {
+			return fmt.Errorf("encode expected versions: %w", err)
+		}
+		metadata, err := json.Marshal(c.Metadata)
+		if err != nil {
+			return fmt.Errorf("encode metadata: %w", err)
+		}
+		at := c.AcceptedAt.UnixMicro()
+		commands = append(commands, []any{c.ID, c.Type, c.Target, []byte(c.Payload), expected, c.Fingerprint, metadata, at})
+		unfinished = append(unfinished, []any{c.ID, at})
+	}
+	if err := t.insert(ctx, "commands", "id, type, target, payload, expected, fingerprint, metadata, accepted_at", "", commands); err != nil {
+		return err
+	}
+	return t.insert(ctx, "unfinished_commands", "id, accepted_at", "", unfinished)
+}
+
+// Finish implements es.Journal.
+func (s *Store) Finish(ctx context.Context, o es.Outcome) error {
+	return s.commits.do(ctx, finishKind, o)
+}
+
+var finishKind = &kind{name: "finish", run: func(ctx context.Context, t *tx, writes []*write) error {
+	all := argsOf[es.Outcome](writes)
+	ids := make([]string, len(all))
+	for i, o := range all {
+		ids[i] = o.CommandID
+	}
+	decided, err := decidedCommands(ctx, t, ids)
+	if err != nil {
+		return err
+	}
+	var outcomes []es.Outcome
+	for i, o := range all {
+		if decided[o.CommandID] {
+			writes[i].err = es.ErrDecided
+			continue
+		}
+		decided[o.CommandID] = true
+		outcomes = append(outcomes, o)
+	}
+	return insertOutcomes(ctx, t, outcomes)
+}}
+
+func decidedCommands(ctx context.Context, t *tx, ids []string) (map[string]bool, error) {
+	decided := make(map[string]bool, len(ids))
+	err := t.lookup(ctx, "SELECT command_id FROM outcomes WHERE command_id IN (%s)", "?", ",", ids, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		decided[id] = true
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read outcomes: %w", err)
+	}
+	return decided, nil
+}
+
+func insertOutcomes(ctx context.Context, t *tx, outcomes []es.Outcome) error {
+	now := time.Now().UnixMicro()
+	rows := make([][]any, len(outcomes))
+	ids := make([]string, len(outcomes))
+	for i, o := range outcomes {
+		problem, err := json.Marshal(o.Problem)
+		if err != nil {
+			return fmt.Errorf("encode problem: %w", err)
+		}
+		rows[i] = []any{o.CommandID, o.CommandType, o.Target, string(o.Status), int64(o.Version), problem, now}
+		ids[i] = o.CommandID
+	}
+	if err := t.insert(ctx, "outcomes", "command_id, type, target, status, version, problem, decided_at", "", rows); err != nil {
+		return err
+	}
+	return t.delete(ctx, "unfinished_commands", "id", ids)
+}
+
+// Outcome implements es.Journal.
+func (s *Store) Outcome(ctx context.Context, id string) (es.Outcome, error) {
+	var (
+		o       es.Outcome
+		status  sql.NullString
+		version sql.NullInt64
+		problem []byte
+	)
+	err := s.queryRow(ctx, `SELECT c.id, c.type, c.target, o.status, o.version, o.problem
+		FROM commands c LEFT JOIN outcomes o ON o.command_id = c.id WHERE c.id = ?`, []any{id},
+		&o.CommandID, &o.CommandType, &o.Target, &status, &version, &problem)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return o, es.ErrUnknownCommand
+	case err != nil:
+		return o, fmt.Errorf("read outcome of %s: %w", id, err)
+	case !status.Valid:
+		o.Status = es.StatusPending
+		return o, nil
+	}
+	o.Status, o.Version = es.Status(status.String), es.Version(version.Int64)
+	if err := json.Unmarshal(problem, &o.Problem); err != nil {
+		return o, fmt.Errorf("decode problem of %s: %w", id, err)
+	}
+	return o, nil
+}
+
+// Unfinished implements es.Journal.
+func (s *Store) Unfinished(ctx context.Context, before time.Time, after es.Envelope, limit int) ([]es.Envelope, error) {
+	var from int64
+	if after.ID != "" {
+		from = after.AcceptedAt.UnixMicro()
+	}
+	rows, err := s.query(ctx, `SELECT c.id, c.type, c.target, c.payload, c.expected, c.fingerprint, c.metadata, c.accepted_at
+		FROM unfinished_commands u JOIN commands c ON c.id = u.id
+		WHERE u.accepted_at < ? AND (u.accepted_at > ? OR (u.accepted_at = ? AND u.id > ?))
+		ORDER BY u.accepted_at, u.id LIMIT ?`, before.UnixMicro(), from, from, after.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read unfinished commands: %w", err)
+	}
+	defer rows.Close()
+	var commands []es.Envelope
+	for rows.Next() {
+		c, err := scanEnvelope(rows)
+		if err != nil {
+			return nil, err
+		}
+		commands = append(commands, c)
+	}
+	return commands, rows.Err()
+}
+
+func scanEnvelope(rows *sql.Rows) (es.Envelope, error) {
+	var (
+		c                           es.Envelope
+		payload, expected, metadata []byte
+		at                          int64
+	)
+	if err := rows.Scan(&c.ID, &c.Type, &c.Target, &payload, &expected, &c.Fingerprint, &metadata, &at); err != nil {
+		return c, fmt.Errorf("scan command: %w", err)
+	}
+	if err := errors.Join(json.Unmarshal(expected, &c.Expected), json.Unmarshal(metadata, &c.Metadata)); err != nil {
+		return c, fmt.Errorf("decode command %s: %w", c.ID, err)
+	}
+	c.Payload, c.AcceptedAt = payload, time.UnixMicro(at).UTC()
+	return c, nil
+}

@@ -1,0 +1,242 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/internal/es"
+)
+
+// OrderViews keeps the view of orders. It implements es.Views and query.Orders.
+type OrderViews struct{ Store *Store }
+
+// Load implements es.Views.
+func (v OrderViews) Load(ctx context.Context, id string) (query.Order, es.Version, error) {
+	row, err := v.Order(ctx, order.ID(id))
+	if errors.Is(err, query.ErrNotFound) {
+		return query.Order{}, 0, nil
+	}
+	return row.Order, row.Version, err
+}
+
+type orderSave struct {
+	id       string
+	view     query.Order
+	document []byte
+	words    string
+	from, to es.Version
+}
+
+// Save implements es.Views.
+func (v OrderViews) Save(ctx context.Context, id string, o query.Order, from, to es.Version) error {
+	document, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	return v.Store.commits.do(ctx, saveOrderKind, orderSave{
+		id: id, view: o, document: document, words: words(o.Items), from: from, to: to,
+	})
+}
+
+// words is what an order can be found by.
+func words(cart order.Cart) string {
+	var b strings.Builder
+	for _, l := range cart {
+		b.WriteString(l.Title)
+		b.WriteByte('\n')
+		b.WriteString(l.Description)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func hash(s string) int64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return int64(h.Sum64())
+}
+
+var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Context, t *tx, writes []*write) error {
+	saves := argsOf[orderSave](writes)
+	ids := make([]string, len(saves))
+	for i, s := range saves {
+		ids[i] = s.id
+	}
+	type stored struct {
+		version es.Version
+		words   int64
+	}
+	known := make(map[string]stored, len(ids))
+	err := t.lookup(ctx, "SELECT id, version, words FROM order_views WHERE id IN (%s)", "?", ",", ids, func(rows *sql.Rows) error {
+		var id string
+		var s stored
+		err := rows.Scan(&id, &s.version, &s.words)
+		known[id] = s
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read versions: %w", err)
+	}
+
+	var rows [][]any
+	var changed []orderSave // those whose words are to be indexed again
+	for i, s := range saves {
+		was, found := known[s.id]
+		if was.version != s.from {
+			writes[i].err = es.ErrConflict
+			continue
+		}
+		now := stored{s.to, hash(s.words)}
+		if !found || was.words != now.words {
+			changed = append(changed, s)
+		}
+		known[s.id] = now
+		rows = append(rows, []any{
+			s.id, int64(s.to), string(s.view.Status), s.view.CustomerID, s.view.CreatedAt.UnixMicro(), now.words, s.document,
+		})
+	}
+	err = t.insert(ctx, "order_views", "id, version, status, customer_id, created_at, words, document",
+		t.upsert("id", "version", "status", "customer_id", "created_at", "words", "document"), rows)
+	if err != nil {
+		return err
+	}
+	for _, s := range changed {
+		if err := index(ctx, t, s); err != nil {
+			return fmt.Errorf("index %s: %w", s.id, err)
+		}
+	}
+	return nil
+}}
+
+func index(ctx context.Context, t *tx, s orderSave) error {
+	if s.from > 0 {
+		if _, err := t.exec(ctx, "DELETE FROM order_search WHERE rowid = (SELECT seq FROM order_views WHERE id = ?)", s.id); err != nil {
+			return err
+		}
+	}
+	_, err := t.exec(ctx, "INSERT INTO order_search (rowid, words) SELECT seq, ? FROM order_views WHERE id = ?", s.words, s.id)
+	return err
+}
+
+// Order implements query.Orders.
+func (v OrderViews) Order(ctx context.Context, id order.ID) (query.OrderRow, error) {
+	found, err := v.rows(ctx, "SELECT v.id, v.version, v.document FROM order_views v WHERE v.id = ?", string(id))
+	if err != nil {
+		return query.OrderRow{}, fmt.Errorf("read order %s: %w", id, err)
+	}
+	if len(found) == 0 {
+		return query.OrderRow{}, query.ErrNotFound
+	}
+	return found[0], nil
+}
+
+// Seen implements query.Orders.
+func (v OrderViews) Seen(ctx context.Context, id order.ID) (es.Version, error) {
+	var version es.Version
+	err := v.Store.queryRow(ctx, "SELECT version FROM order_views WHERE id = ?", []any{string(id)}, &version)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("read version of order %s: %w", id, err)
+	}
+	return version, nil
+}
+
+// List implements query.Orders.
+func (v OrderViews) List(ctx context.Context, q query.ListOrders) ([]query.OrderRow, error) {
+	var c conditions
+	if q.Status != "" {
+		c.add("v.status = ?", string(q.Status))
+	}
+	if q.CustomerID != "" {
+		c.add("v.customer_id = ?", q.CustomerID)
+	}
+	if !q.CreatedFrom.IsZero() {
+		c.add("v.created_at >= ?", ceilMicro(q.CreatedFrom))
+	}
+	if !q.CreatedTo.IsZero() {
+		c.add("v.created_at < ?", ceilMicro(q.CreatedTo))
+	}
+	c.after(q.After)
+	found, err := v.rows(ctx, "SELECT v.id, v.version, v.document FROM order_views v"+c.where()+
+		" ORDER BY v.created_at DESC, v.id DESC LIMIT ?", append(c.args, q.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list orders: %w", err)
+	}
+	return found, nil
+}
+
+// Search implements query.Orders.
+func (v OrderViews) Search(ctx context.Context, q query.SearchOrders) ([]query.OrderRow, error) {
+	phrase := searchPhrase(q.Phrase)
+	if phrase == "" {
+		return nil, nil
+	}
+	var c conditions
+	c.add("order_search MATCH ?", phrase)
+	c.after(q.After)
+	found, err := v.rows(ctx, `SELECT v.id, v.version, v.document
+		FROM order_search JOIN order_views v ON v.seq = order_search.rowid`+c.where()+
+		" ORDER BY v.created_at DESC, v.id DESC LIMIT ?", append(c.args, q.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("search orders: %w", err)
+	}
+	return found, nil
+}
+
+func (v OrderViews) rows(ctx context.Context, text string, args ...any) ([]query.OrderRow, error) {
+	rows, err := v.Store.query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []query.OrderRow
+	for rows.Next() {
+		var row query.OrderRow
+		var document []byte
+		if err := rows.Scan(&row.ID, &row.Version, &document); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(document, &row.Order); err != nil {
+			return nil, fmt.Errorf("decode view of order %s: %w", row.ID, err)
+		}
+		found = append(found, row)
+	}
+	return found, errors.Join(rows.Err(), rows.Close())
+}
+
+// conditions collects what a WHERE clause asks for.
+type conditions struct {
+	texts []string
+	args  []any
+}
+
+func (c *conditions) add(text string, args ...any) {
+	c.texts = append(c.texts, text)
+	c.args = append(c.args, args...)
+}
+
+func (c *conditions) after(p query.Place) {
+	if p.ID != "" {
+		c.add("(v.created_at, v.id) < (?, ?)", p.CreatedAt.UnixMicro(), string(p.ID))
+	}
+}
+
+func (c *conditions) where() string {
+	if len(c.texts) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.texts, " AND ")
+}
+
+// ceilMicro returns the first microsecond that is not before t, since that is
+// what the stored times are counted in.
+func ceilMicro(t time.Time) int64 {
+	return t.Add(time.Microsecond - time.Nanosecond).UnixMicro()
+}

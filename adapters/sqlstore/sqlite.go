@@ -1,0 +1,85 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // registers the driver
+)
+
+var sqlite = dialect{
+	name:  "sqlite",
+	goose: goose.DialectSQLite3,
+	open:  openSQLite,
+	check: checkSQLite,
+	begin: "BEGIN IMMEDIATE",
+	rows:  8,
+	upsert: func(key string, columns ...string) string {
+		for i, c := range columns {
+			columns[i] = c + " = excluded." + c
+		}
+		return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(columns, ", ")
+	},
+}
+
+// sqliteReaders is how many connections may read at a time. SQLite answers from
+// the page cache, so that more of them than cores only wait for each other.
+const sqliteReaders = 8
+
+// openSQLite opens a file. The settings stand in the address, so that every
+// connection of the pool has them.
+func openSQLite(path string) (*sql.DB, error) {
+	if path == "" {
+		return nil, fmt.Errorf("want sqlite:PATH")
+	}
+	if dir := filepath.Dir(path); dir != "." {
+		if info, err := os.Stat(dir); err != nil {
+			return nil, err
+		} else if !info.IsDir() {
+			return nil, fmt.Errorf("%s is not a folder", dir)
+		}
+	}
+	settings := url.Values{
+		"_pragma": {
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+			"cache_size(-16000)", "temp_store(MEMORY)",
+		},
+		"_txlock": {"immediate"},
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+settings.Encode())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(sqliteReaders + 1)
+	db.SetMaxIdleConns(sqliteReaders + 1)
+	return db, nil
+}
+
+// checkSQLite asks what is in force, rather than what was asked for: a file
+// system may not support WAL.
+func checkSQLite(ctx context.Context, db *sql.DB) error {
+	var (
+		journal     string
+		synchronous int
+		version     string
+	)
+	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return err
+	}
+	if journal != "wal" || synchronous < 2 {
+		return fmt.Errorf("commits would not be durable: journal_mode is %s, want wal; synchronous is %d, want 2 (FULL)", journal, synchronous)
+	}
+	return nil
+}

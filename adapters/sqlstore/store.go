@@ -1,0 +1,138 @@
+// Package sqlstore keeps everything that Millrace knows in a SQL database: the
+// event store with its outbox and feed, the journal of commands, views, process
+// states, leases and dead letters.
+//
+// What concurrent callers write is put into shared transactions by one
+// committing writer (see committer), because a commit costs a write to disk
+// whatever is in it. The code is the same for every database; a dialect holds
+// what differs.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Store is an open database.
+type Store struct {
+	dialect dialect
+	db      *sql.DB // for reading, and for the writer's connection
+	commits *committer
+
+	mu    sync.Mutex
+	stmts map[string]*sql.Stmt // prepared reads by their text
+}
+
+// dialect is what differs between databases.
+type dialect struct {
+	name      string
+	goose     goose.Dialect
+	open      func(address string) (*sql.DB, error)
+	check     func(context.Context, *sql.DB) error // that commits are durable
+	begin     string
+	rows      int                                        // how many rows to insert with one statement, a power of two
+	upsert    func(key string, columns ...string) string // what to append to an INSERT
+	interrupt bool                                       // whether a context can stop a query cheaply
+}
+
+var dialects = map[string]dialect{"sqlite": sqlite}
+
+// Open opens the database at an address such as "sqlite:millrace.db", creating
+// a SQLite file that is not there. It refuses a database that would lose what it
+// has confirmed. The schema is Migrate's to bring up to date.
+func Open(ctx context.Context, address string) (*Store, error) {
+	scheme, rest, found := strings.Cut(address, ":")
+	d, known := dialects[scheme]
+	if !found || !known {
+		return nil, fmt.Errorf("store %q: want sqlite:PATH", address)
+	}
+	db, err := d.open(rest)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", address, err)
+	}
+	if err := d.check(ctx, db); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", address, err), db.Close())
+	}
+	s := &Store{dialect: d, db: db, stmts: map[string]*sql.Stmt{}}
+	s.commits = startCommitter(db, d)
+	return s, nil
+}
+
+// Migrate brings the schema up to date and returns its version.
+func (s *Store) Migrate(ctx context.Context) (int64, error) {
+	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+	if err != nil {
+		return 0, fmt.Errorf("find migrations: %w", err)
+	}
+	p, err := goose.NewProvider(s.dialect.goose, s.db, files)
+	if err != nil {
+		return 0, fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	return p.GetDBVersion(ctx)
+}
+
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.db.PingContext(ctx) }
+
+// Close waits for the writes that are under way and closes the database.
+func (s *Store) Close() error {
+	s.commits.close()
+	return s.db.Close()
+}
+
+// query runs a prepared read.
+func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	stmt, err := s.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if !s.dialect.interrupt {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// queryRow runs a prepared read of at most one row. It returns sql.ErrNoRows
+// when there is none.
+func (s *Store) queryRow(ctx context.Context, text string, args []any, into ...any) error {
+	rows, err := s.query(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return errors.Join(rows.Err(), sql.ErrNoRows)
+	}
+	return errors.Join(rows.Scan(into...), rows.Close())
+}
+
+func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stmt, ok := s.stmts[text]; ok {
+		return stmt, nil
+	}
+	stmt, err := s.db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", text, err)
+	}
+	s.stmts[text] = stmt
+	return stmt, nil
+}

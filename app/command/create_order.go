@@ -1,0 +1,24 @@
+package command
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/domain/order"
+)
+
+// CreateOrder takes a new order.
+type CreateOrder struct {
+	Order order.ID `json:"order_id"`
+	order.Draft
+}
+
+// CommandType implements Command.
+func (CreateOrder) CommandType() string { return "order.create" }
+
+// Target implements Command.
+func (c CreateOrder) Target() order.ID { return c.Order }
+
+// Decide implements Command.
+func (c CreateOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
+	return o.Create(c.Draft, at)
+}

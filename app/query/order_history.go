@@ -1,0 +1,74 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/internal/es"
+)
+
+// History answers questions from the events of orders, which know every version
+// there ever was.
+type History struct {
+	Category string
+	Store    es.Store
+	Codec    *es.Codec[order.Event]
+}
+
+// AtVersion returns an order as it was at a version. It returns ErrNotFound, or
+// ErrNoSuchVersion when the order has not come that far.
+func (h *History) AtVersion(ctx context.Context, id order.ID, version es.Version) (OrderRow, error) {
+	row, err := h.fold(ctx, id, func(r es.Record) bool { return r.Version <= version })
+	if err == nil && row.Version < version {
+		return OrderRow{}, fmt.Errorf("%w: it is at %d", ErrNoSuchVersion, row.Version)
+	}
+	return row, err
+}
+
+// AsOf returns an order as it was at a time, or ErrNotFound when it did not
+// exist then.
+func (h *History) AsOf(ctx context.Context, id order.ID, t time.Time) (OrderRow, error) {
+	return h.fold(ctx, id, func(r es.Record) bool { return !r.OccurredAt.After(t) })
+}
+
+func (h *History) fold(ctx context.Context, id order.ID, include func(es.Record) bool) (OrderRow, error) {
+	row := OrderRow{ID: id}
+	for r, err := range h.Store.Read(ctx, es.StreamOf(h.Category, string(id)), 0) {
+		if err != nil {
+			return OrderRow{}, fmt.Errorf("read order %s: %w", id, err)
+		}
+		if !include(r) {
+			break
+		}
+		e, err := es.DecodeRecord(h.Codec, r)
+		if err != nil {
+			return OrderRow{}, err
+		}
+		row.Order, row.Version = row.Evolve(e), r.Version
+	}
+	if row.Version == 0 {
+		return OrderRow{}, ErrNotFound
+	}
+	return row, nil
+}
+
+// Events returns at most limit of an order's events after a version, oldest
+// first. It returns ErrNotFound when there is no such order.
+func (h *History) Events(ctx context.Context, id order.ID, after es.Version, limit int) ([]es.Record, error) {
+	var records []es.Record
+	for r, err := range h.Store.Read(ctx, es.StreamOf(h.Category, string(id)), after) {
+		if err != nil {
+			return nil, fmt.Errorf("read order %s: %w", id, err)
+		}
+		records = append(records, r)
+		if len(records) == limit {
+			break
+		}
+	}
+	if len(records) == 0 && after == 0 {
+		return nil, ErrNotFound
+	}
+	return records, nil
+}

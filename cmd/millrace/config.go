@@ -1,0 +1,204 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// config is every setting there is. The flags method names and documents them.
+type config struct {
+	HTTPAddr    string
+	AdminAddr   string
+	Store       string
+	Broker      string
+	Concurrency int
+	MaxWrites   int
+	Retries     int
+	Backoff     time.Duration
+	ViewTimeout time.Duration
+	Heartbeat   time.Duration
+	SlowPayment time.Duration
+	LogLevel    string
+	LogFormat   string
+}
+
+// storeFlags are the settings of every command that opens the store.
+func (c *config) storeFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.Store, "store", "sqlite:millrace.db", "where events, views and the journal are kept: sqlite:PATH")
+	f.StringVar(&c.LogLevel, "log-level", "info", "the least important messages to log: debug, info, warn or error")
+	f.StringVar(&c.LogFormat, "log-format", "text", "how to log: text or json")
+}
+
+// serveFlags are all settings.
+func (c *config) serveFlags(f *pflag.FlagSet) {
+	c.storeFlags(f)
+	f.StringVar(&c.HTTPAddr, "http-addr", "127.0.0.1:8080", "address of the public API")
+	f.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "address for health, metrics and profiles")
+	f.StringVar(&c.Broker, "broker", "memory:", "what carries commands and events: memory:")
+	f.IntVar(&c.Concurrency, "concurrency", 64, "messages that each handler works on at a time")
+	f.IntVar(&c.MaxWrites, "max-writes", 4096, "writes that may wait for their outcome at a time; more are answered with 503")
+	f.IntVar(&c.Retries, "retries", 8, "how often a failed message is tried again before it becomes a dead letter")
+	f.DurationVar(&c.Backoff, "backoff", 100*time.Millisecond, "delay before the first retry; it doubles with every further one")
+	f.DurationVar(&c.ViewTimeout, "view-timeout", 5*time.Second, "how long a read with a Consistency-Token waits for the views")
+	f.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a silent event stream says that it is alive")
+	f.DurationVar(&c.SlowPayment, "slow-payment", 2*time.Second, "how long the simulated payment tok_slow takes")
+}
+
+// variable is the environment variable for a flag.
+func variable(flag string) string {
+	return "MILLRACE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// fromEnvironment fills in what the command line leaves open.
+func fromEnvironment(f *pflag.FlagSet) error {
+	var errs []error
+	f.VisitAll(func(flag *pflag.Flag) {
+		value, set := os.LookupEnv(variable(flag.Name))
+		if !set || flag.Changed || flag.Name == "help" {
+			return
+		}
+		if err := f.Set(flag.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%q is not a valid %s", variable(flag.Name), value, flag.Value.Type()))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// check refuses settings that cannot work, naming the variable.
+func (c *config) check(f *pflag.FlagSet) error {
+	rules := map[string]func() error{
+		"http-addr":    func() error { return checkAddress(c.HTTPAddr) },
+		"admin-addr":   func() error { return checkAddress(c.AdminAddr) },
+		"store":        func() error { return oneOf(scheme(c.Store), "sqlite:") },
+		"broker":       func() error { return oneOf(c.Broker, "memory:") },
+		"concurrency":  func() error { return from(1, 10_000, c.Concurrency) },
+		"max-writes":   func() error { return from(1, 1_000_000, c.MaxWrites) },
+		"retries":      func() error { return from(0, 100, c.Retries) },
+		"backoff":      func() error { return positive(c.Backoff) },
+		"view-timeout": func() error { return positive(c.ViewTimeout) },
+		"heartbeat":    func() error { return positive(c.Heartbeat) },
+		"slow-payment": func() error { return positive(c.SlowPayment) },
+		"log-level":    func() error { return oneOf(c.LogLevel, "debug", "info", "warn", "error") },
+		"log-format":   func() error { return oneOf(c.LogFormat, "text", "json") },
+	}
+	var errs []error
+	f.VisitAll(func(flag *pflag.Flag) {
+		if rule, ok := rules[flag.Name]; ok {
+			if err := rule(); err != nil {
+				errs = append(errs, fmt.Errorf("%s=%q: %w", variable(flag.Name), flag.Value, err))
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+func checkAddress(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil && port == "" {
+		err = errors.New("the port is missing")
+	}
+	if err != nil {
+		return fmt.Errorf("want HOST:PORT: %w", err)
+	}
+	return nil
+}
+
+// scheme returns the part of an address up to the colon, and the colon.
+func scheme(address string) string {
+	before, after, found := strings.Cut(address, ":")
+	if !found || after == "" {
+		return address
+	}
+	return before + ":"
+}
+
+func oneOf(value string, allowed ...string) error {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return fmt.Errorf("want %s", strings.Join(allowed, ", "))
+}
+
+func from(least, most, n int) error {
+	if n < least || n > most {
+		return fmt.Errorf("want %d to %d", least, most)
+	}
+	return nil
+}
+
+func positive(d time.Duration) error {
+	if d <= 0 {
+		return errors.New("want more than 0s")
+	}
+	return nil
+}
+
+// logger returns the log as it is configured, on standard error.
+func (c *config) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // checked before
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// configured wraps what a command does: it reads the environment and checks the
+// settings first.
+func configured(c *config, run func(*cobra.Command) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		if err := fromEnvironment(cmd.Flags()); err != nil {
+			return err
+		}
+		if err := c.check(cmd.Flags()); err != nil {
+			return err
+		}
+		return run(cmd)
+	}
+}
+
+func configCommand() *cobra.Command {
+	var c config
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show the settings in force, and where each comes from",
+		Args:  cobra.NoArgs,
+	}
+	c.serveFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		given := map[string]bool{}
+		cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = true })
+		return configured(&c, func(cmd *cobra.Command) error {
+			printConfig(cmd, given)
+			return nil
+		})(cmd, nil)
+	}
+	return cmd
+}
+
+func printConfig(cmd *cobra.Command, given map[string]bool) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name == "help" {
+			return
+		}
+		origin := "default"
+		switch _, set := os.LookupEnv(variable(f.Name)); {
+		case given[f.Name]:
+			origin = "--" + f.Name
+		case set:
+			origin = "environment"
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%-24s %-24s # %s; %s\n", variable(f.Name), f.Value, origin, f.Usage)
+	})
+}

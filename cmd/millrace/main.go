@@ -1,0 +1,42 @@
+// Command millrace is the order service: one binary that serves the API, runs
+// the handlers behind it, and looks after the store.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := commandLine().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "millrace:", err)
+		os.Exit(1)
+	}
+}
+
+// commandLine returns the command line with all its subcommands.
+func commandLine() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "millrace",
+		Short: "An event-sourced order service",
+		Long: `Millrace takes orders over HTTP, keeps them as events, and answers questions from
+views of these events. With nothing configured it is one process on a SQLite file.
+
+Every setting is a flag of its command or an environment variable, MILLRACE_ and
+the flag's name in capitals; the flag wins. "millrace config" shows what is in force.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(serveCommand(), migrateCommand(), configCommand(), versionCommand())
+	return root
+}

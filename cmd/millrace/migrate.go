@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/millrace/millrace/adapters/sqlstore"
+)
+
+func migrateCommand() *cobra.Command {
+	var c config
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the store's schema up to date",
+		Long:  "Migrate brings the store's schema up to date, and creates it if there is none.\n\"millrace serve\" does the same when it starts.",
+		Args:  cobra.NoArgs,
+	}
+	c.storeFlags(cmd.Flags())
+	cmd.RunE = configured(&c, func(cmd *cobra.Command) error {
+		store, version, err := openStore(cmd.Context(), c)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s is at schema version %d\n", c.Store, version)
+		return store.Close()
+	})
+	return cmd
+}
+
+// openStore opens the store and brings its schema up to date.
+func openStore(ctx context.Context, c config) (*sqlstore.Store, int64, error) {
+	store, err := sqlstore.Open(ctx, c.Store)
+	if err != nil {
+		return nil, 0, fmt.Errorf("MILLRACE_STORE: %w", err)
+	}
+	version, err := store.Migrate(ctx)
+	if err != nil {
+		_ = store.Close() // the first error says more
+		return nil, 0, fmt.Errorf("MILLRACE_STORE: %w", err)
+	}
+	return store, version, nil
+}

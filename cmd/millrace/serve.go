@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+func serveCommand() *cobra.Command {
+	var c config
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service",
+		Long: `Serve runs the service until it is interrupted, then finishes what is under way.
+
+With no settings it listens on 127.0.0.1:8080, keeps everything in millrace.db in
+the current folder, and needs no servers.`,
+		Args: cobra.NoArgs,
+	}
+	c.serveFlags(cmd.Flags())
+	cmd.RunE = configured(&c, func(cmd *cobra.Command) error {
+		return serve(cmd.Context(), c, func(public, admin string) {
+			fmt.Fprint(cmd.OutOrStdout(), welcome(c, public, admin))
+		})
+	})
+	return cmd
+}
+
+// serve runs the service until ctx is done. It calls ready with the addresses it
+// listens on.
+func serve(ctx context.Context, c config, ready func(public, admin string)) error {
+	log := c.logger()
+	m, err := build(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	public, err := listen("MILLRACE_HTTP_ADDR", c.HTTPAddr)
+	if err != nil {
+		return errors.Join(err, m.close())
+	}
+	admin, err := listen("MILLRACE_ADMIN_ADDR", c.AdminAddr)
+	if err != nil {
+		return errors.Join(err, public.Close(), m.close())
+	}
+	err = m.run(ctx, log, public, admin, ready)
+	return errors.Join(err, m.close())
+}
+
+func listen(variable, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	return l, nil
+}
+
+// run works until ctx is done and then stops in the order in which work flows:
+// first no new requests, then no new messages, then nothing is left to publish.
+func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.Listener, ready func(public, admin string)) error {
+	behind, stopBehind := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBehind()
+	var work errgroup.Group
+	for _, part := range m.parts {
+		work.Go(func() error { return part(behind) })
+	}
+	failed := make(chan error, 2)
+	select {
+	case <-m.router.Running():
+	case <-ctx.Done():
+	}
+
+	api := &http.Server{Handler: m.public, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	ops := &http.Server{Handler: m.admin, ReadHeaderTimeout: 10 * time.Second}
+	api.RegisterOnShutdown(m.endStreams)
+	for server, listener := range map[*http.Server]net.Listener{api: public, ops: admin} {
+		go func() {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve %s: %w", listener.Addr(), err)
+			}
+		}()
+	}
+	ready(public.Addr().String(), admin.Addr().String())
+
+	var err error
+	select {
+	case <-ctx.Done():
+		log.Info("shutting down")
+	case err = <-failed:
+	}
+	enough, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err = errors.Join(err, api.Shutdown(enough))
+	stopBehind()
+	err = errors.Join(err, work.Wait(), ops.Shutdown(enough))
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
+
+func welcome(c config, public, admin string) string {
+	return fmt.Sprintf(`Millrace %s is running on %s with %s
+
+  API      http://%[4]s/v1/orders
+  docs     http://%[4]s/docs
+  contract http://%[4]s/openapi.yaml
+  admin    http://%[5]s/readyz  http://%[5]s/metrics
+
+A first order:
+
+  curl -i http://%[4]s/v1/orders -H 'Content-Type: application/json' -d '{
+    "customer_id": "c-42", "email": "a@example.com",
+    "items": [{"product_id": "p-1", "title": "Margherita", "quantity": 2,
+               "unit_price": {"amount": 950, "currency": "EUR"}}],
+    "delivery_address": {"name": "A. Eater", "line1": "Canal 1",
+                         "postal_code": "1011 AB", "city": "Amsterdam", "country": "NL"}}'
+
+Ctrl-C stops it.
+`, version, c.Store, c.Broker, public, admin)
+}

@@ -1,0 +1,94 @@
+package es
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Relay publishes what was appended, at least once, in the order each stream was
+// written in, and then gives it its place in the feed. Any number of processes
+// may run one; the lease lets one of them work.
+type Relay struct {
+	Outbox  Outbox
+	Leases  Leases
+	Holder  string                                // who this process is
+	Publish func(context.Context, []Record) error // returns once the broker has confirmed
+	Wake    <-chan struct{}                       // says that something was appended
+	Moved   func()                                // is called when the feed has grown
+	Log     *slog.Logger
+	Batch   int           // records to publish at a time
+	Idle    time.Duration // how long to wait for Wake before looking anyway
+	TTL     time.Duration // how long the lease lasts
+}
+
+// relayLease is the lease on writing the feed.
+const relayLease = "relay"
+
+// Run relays until ctx is done. Failures are logged and tried again.
+func (r *Relay) Run(ctx context.Context) error {
+	var (
+		lease   Lease
+		renewed time.Time
+	)
+	for ctx.Err() == nil {
+		if now := time.Now(); now.Sub(renewed) > r.TTL/3 {
+			var err error
+			if lease, err = r.Leases.Acquire(ctx, relayLease, r.Holder, r.TTL); err != nil {
+				r.report(ctx, "take the relay's lease", err)
+				r.rest(ctx)
+				continue
+			}
+			renewed = now
+		}
+		n, err := r.once(ctx, lease)
+		if err != nil {
+			r.report(ctx, "relay events", err)
+			renewed = time.Time{}
+		}
+		if n == 0 {
+			r.rest(ctx)
+		}
+	}
+	return nil
+}
+
+func (r *Relay) once(ctx context.Context, lease Lease) (int, error) {
+	pending, err := r.Outbox.Pending(ctx, r.Batch)
+	if err != nil {
+		return 0, fmt.Errorf("read the outbox: %w", err)
+	}
+	var records []Record
+	for _, p := range pending {
+		records = append(records, p.Records...)
+	}
+	if len(records) == 0 {
+		return 0, nil
+	}
+	if err := r.Publish(ctx, records); err != nil {
+		return 0, fmt.Errorf("publish %d records: %w", len(records), err)
+	}
+	if err := r.Outbox.Forward(ctx, lease, pending); err != nil {
+		return 0, fmt.Errorf("forward %d records: %w", len(records), err)
+	}
+	r.Moved()
+	return len(records), nil
+}
+
+func (r *Relay) rest(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-r.Wake:
+	case <-time.After(r.Idle):
+	}
+}
+
+// report logs what went wrong, except that a lease held elsewhere and a shutdown
+// are how things should be.
+func (r *Relay) report(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil && !errors.Is(err, ErrFenced) {
+		r.Log.WarnContext(ctx, what, "err", err)
+	}
+}

@@ -1,0 +1,223 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/millrace/millrace/api"
+	"github.com/millrace/millrace/ports/httpapi/contract"
+)
+
+// MaxBody is the largest request body, in bytes.
+const MaxBody = 1 << 20
+
+// checker holds requests against the contract before they are decoded.
+type checker struct {
+	routes map[string]*routers.Route // by method and path template
+}
+
+func newChecker() (*checker, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(api.Contract)
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	c := &checker{routes: map[string]*routers.Route{}}
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			c.routes[method+" /v1"+path] = &routers.Route{
+				Spec: doc, Path: path, PathItem: item, Method: method, Operation: operation,
+			}
+		}
+	}
+	return c, nil
+}
+
+// middleware lets through what the contract allows.
+func (c *checker) middleware(next http.Handler, fail func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := c.check(w, r); err != nil {
+			fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *checker) check(w http.ResponseWriter, r *http.Request) error {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	route, ok := c.routes[method+" "+chi.RouteContext(r.Context()).RoutePattern()]
+	if !ok {
+		return fmt.Errorf("the contract has no %s %s", method, r.URL.Path)
+	}
+	if err := checkParameters(r, route); err != nil {
+		return err
+	}
+	if route.Operation.RequestBody == nil {
+		return nil
+	}
+	return checkBody(w, r, route.Operation.RequestBody.Value)
+}
+
+func checkParameters(r *http.Request, route *routers.Route) error {
+	input := &openapi3filter.RequestValidationInput{
+		Request: r, Route: route, PathParams: pathParams(r), QueryParams: r.URL.Query(),
+		Options: &openapi3filter.Options{SkipSettingDefaults: true, MultiError: true},
+	}
+	var errs []contract.InputError
+	for _, p := range slices.Concat(route.PathItem.Parameters, route.Operation.Parameters) {
+		if err := openapi3filter.ValidateParameter(r.Context(), input, p.Value); err != nil {
+			errs = append(errs, contract.InputError{
+				Pointer: "/" + p.Value.In + "/" + p.Value.Name, Detail: reason(err),
+			})
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return problem("invalid_parameter", errs[0].Pointer+": "+errs[0].Detail, errs...)
+}
+
+func pathParams(r *http.Request) map[string]string {
+	params := map[string]string{}
+	url := chi.RouteContext(r.Context()).URLParams
+	for i, key := range url.Keys {
+		params[key] = url.Values[i]
+	}
+	return params
+}
+
+func checkBody(w http.ResponseWriter, r *http.Request, want *openapi3.RequestBody) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return problem("body_too_large", fmt.Sprintf("the body has more than %d bytes", MaxBody))
+	}
+	if err != nil {
+		return problem("malformed_json", "the body could not be read to its end")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if len(body) == 0 {
+		if want.Required {
+			return problem("malformed_json", "the body is missing")
+		}
+		return nil
+	}
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || media != "application/json" || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
+		return problem("unsupported_media_type", "the body must be application/json in UTF-8")
+	}
+	if !utf8.Valid(body) {
+		return problem("malformed_json", "the body is not UTF-8")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return problem("malformed_json", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return problem("malformed_json", "something follows the JSON value")
+	}
+	schema := want.Content["application/json"].Schema.Value
+	if err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.VisitAsRequest()); err != nil {
+		errs := inputErrors(err)
+		return problem("invalid_request", summary(errs), errs...)
+	}
+	return nil
+}
+
+// inputErrors lists what is wrong with a body, and where.
+func inputErrors(err error) []contract.InputError {
+	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
+		var all []contract.InputError
+		for _, e := range many {
+			all = append(all, inputErrors(e)...)
+		}
+		return all
+	}
+	e, ok := errors.AsType[*openapi3.SchemaError](err)
+	if !ok {
+		return []contract.InputError{{Detail: err.Error()}}
+	}
+	return []contract.InputError{{Pointer: pointer(e), Detail: e.Reason}}
+}
+
+func pointer(e *openapi3.SchemaError) string {
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	var b strings.Builder
+	for _, key := range e.JSONPointer() {
+		b.WriteString("/" + escape.Replace(key))
+	}
+	return b.String()
+}
+
+func summary(errs []contract.InputError) string {
+	s := strings.TrimSpace(errs[0].Pointer + " " + errs[0].Detail)
+	if len(errs) > 1 {
+		s += fmt.Sprintf(", and %d more", len(errs)-1)
+	}
+	return s
+}
+
+// reason finds the plainest words in an error of the contract's checker.
+func reason(err error) string {
+	if e, ok := errors.AsType[*openapi3.SchemaError](err); ok {
+		return e.Reason
+	}
+	if e, ok := errors.AsType[*openapi3filter.ParseError](err); ok {
+		return "cannot be read: " + e.Error()
+	}
+	if e, ok := errors.AsType[*openapi3filter.RequestError](err); ok && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// unreadable is for a body that satisfies the contract and still does not fit
+// into our types, such as an integer written as 2.0.
+func unreadable(err error) error {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		at := "/" + strings.ReplaceAll(e.Field, ".", "/")
+		detail := "must be written as a plain " + kindName(e.Type.Kind().String())
+		return problem("invalid_request", at+" "+detail, contract.InputError{Pointer: at, Detail: detail})
+	}
+	return problem("invalid_request", err.Error())
+}
+
+func kindName(kind string) string {
+	if strings.HasPrefix(kind, "int") {
+		return "integer"
+	}
+	return kind
+}
+
+// badParameter is for a parameter that the generated code could not bind.
+func badParameter(err error) error {
+	name := "parameter"
+	switch e := err.(type) {
+	case *contract.InvalidParamFormatError:
+		name = e.ParamName
+	case *contract.TooManyValuesForParamError:
+		name = e.ParamName
+	case *contract.RequiredParamError:
+		name = e.ParamName
+	case *contract.RequiredHeaderError:
+		name = e.ParamName
+	}
+	return problem("invalid_parameter", err.Error(), contract.InputError{Pointer: "/" + name, Detail: err.Error()})
+}

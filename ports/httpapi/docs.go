@@ -1,0 +1,37 @@
+package httpapi
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/millrace/millrace/api"
+)
+
+// docs holds Swagger UI as it is published, and the page that opens it on the
+// contract.
+//
+//go:embed docs
+var docs embed.FS
+
+// mountDocs serves the contract, and a page for people to read it and try it.
+func mountDocs(r chi.Router) {
+	r.Get("/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(api.Contract) // the client has gone
+	})
+	files, err := fs.Sub(docs, "docs")
+	if err != nil {
+		panic(err) // the folder is part of the binary
+	}
+	serve := http.StripPrefix("/docs", http.FileServerFS(files))
+	r.Get("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently).ServeHTTP)
+	r.Get("/docs/*", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
+		serve.ServeHTTP(w, r)
+	})
+	r.Get("/", http.RedirectHandler("/docs/", http.StatusFound).ServeHTTP)
+}

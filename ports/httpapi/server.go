@@ -1,0 +1,135 @@
+// Package httpapi is the HTTP port: the operations of api/openapi.yaml on top of
+// the application. The contract package beside it is generated; this one fills
+// it with life.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/millrace/millrace/app/command"
+	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/ports/httpapi/contract"
+)
+
+// Commands accepts commands and waits for their outcomes. es.Requester does.
+type Commands interface {
+	Request(ctx context.Context, c es.Envelope, wait time.Duration) (es.Outcome, error)
+}
+
+// Outcomes tells what became of a command. es.Journal does.
+type Outcomes interface {
+	Outcome(ctx context.Context, id string) (es.Outcome, error)
+}
+
+// Config is what the port needs.
+type Config struct {
+	Commands  Commands
+	Codec     *command.Codec
+	Outcomes  Outcomes
+	Orders    query.Orders
+	History   *query.History
+	Freshness *query.Freshness
+	Feed      es.Feed
+	FeedMoved *es.Notices[struct{}]
+	Log       *slog.Logger
+	Now       func() time.Time
+	NewID     func() string
+
+	// MaxWrites is how many writes may wait for their outcome at a time. More are
+	// answered with 503, since accepting what cannot be completed helps nobody.
+	MaxWrites int
+
+	// Heartbeat is how often a silent event stream says that it is alive.
+	Heartbeat time.Duration
+
+	// Done ends the event streams, so that the server can shut down.
+	Done <-chan struct{}
+}
+
+// server implements contract.StrictServerInterface.
+type server struct {
+	Config
+	writes chan struct{} // holds one token for each write under way
+}
+
+// New returns the handler for the public listener.
+func New(c Config) (http.Handler, error) {
+	s := &server{Config: c, writes: make(chan struct{}, c.MaxWrites)}
+	check, err := newChecker()
+	if err != nil {
+		return nil, err
+	}
+	r := chi.NewRouter()
+	r.Use(s.recoverer, joinHeaders, middleware.GetHead)
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, problem("not_found", "nothing answers at this path"))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allowed(r))
+		s.fail(w, r, problem("method_not_allowed", "this path does not know the method "+r.Method))
+	})
+	mountDocs(r)
+
+	strict := contract.NewStrictHandlerWithOptions(s, nil, contract.StrictHTTPServerOptions{
+		RequestErrorHandlerFunc:  func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, unreadable(err)) },
+		ResponseErrorHandlerFunc: s.fail,
+	})
+	contract.HandlerWithOptions(strict, contract.ChiServerOptions{
+		BaseURL:    "/v1",
+		BaseRouter: r,
+		Middlewares: []contract.MiddlewareFunc{func(next http.Handler) http.Handler {
+			return check.middleware(next, s.fail)
+		}},
+		ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, badParameter(err)) },
+	})
+	return r, nil
+}
+
+// recoverer turns a panic, which is a fault of ours, into an answer.
+func (s *server) recoverer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
+				s.Log.ErrorContext(r.Context(), "panic in a request", "method", r.Method, "path", r.URL.Path, "panic", p)
+				s.fail(w, r, problem("internal_error", "something went wrong on our side"))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// joinHeaders makes one line of headers that came in several, which HTTP says is
+// the same.
+func joinHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range []string{"Prefer", "If-Match", "If-None-Match"} {
+			if values := r.Header.Values(name); len(values) > 1 {
+				r.Header.Set(name, join(values))
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// allowed lists the methods that a path knows.
+func allowed(r *http.Request) string {
+	var methods []string
+	routes := chi.RouteContext(r.Context()).Routes
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
+		if routes.Match(chi.NewRouteContext(), m, r.URL.Path) {
+			methods = append(methods, m)
+		}
+	}
+	return join(methods)
+}

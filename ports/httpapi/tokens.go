@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/ports/httpapi/contract"
+)
+
+// Tokens that clients carry around are opaque to them: a kind, a colon and two
+// values, in base64.
+
+func sealToken(kind, a string, b int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(kind + ":" + a + ":" + strconv.FormatInt(b, 10)))
+}
+
+func openToken(kind, token string) (a string, b int64, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return "", 0, false
+	}
+	parts := strings.Split(string(raw), ":")
+	if len(parts) != 3 || parts[0] != kind {
+		return "", 0, false
+	}
+	b, err = strconv.ParseInt(parts[2], 10, 64)
+	return parts[1], b, err == nil
+}
+
+// consistencyToken stands for an order at a version.
+func consistencyToken(id string, v es.Version) string { return sealToken("w", id, int64(v)) }
+
+func parseConsistencyToken(token string) (order.ID, es.Version, error) {
+	id, version, ok := openToken("w", token)
+	if !ok || version < 0 {
+		detail := "was not made by this service"
+		return "", 0, problem("invalid_parameter", "/header/Consistency-Token "+detail,
+			contract.InputError{Pointer: "/header/Consistency-Token", Detail: detail})
+	}
+	return order.ID(id), es.Version(version), nil
+}
+
+// placeCursor stands for a place in a list of orders.
+func placeCursor(kind string, p query.Place) string {
+	return sealToken(kind, string(p.ID), p.CreatedAt.UnixMicro())
+}
+
+func parsePlace(kind, cursor string) (query.Place, error) {
+	if cursor == "" {
+		return query.Place{}, nil
+	}
+	id, micros, ok := openToken(kind, cursor)
+	if !ok || id == "" {
+		return query.Place{}, badCursor()
+	}
+	return query.Place{CreatedAt: time.UnixMicro(micros).UTC(), ID: order.ID(id)}, nil
+}
+
+// versionCursor stands for a place in an order's history.
+func versionCursor(id order.ID, v es.Version) string { return sealToken("h", string(id), int64(v)) }
+
+func parseVersion(id order.ID, cursor string) (es.Version, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	of, version, ok := openToken("h", cursor)
+	if !ok || of != string(id) || version < 1 {
+		return 0, badCursor()
+	}
+	return es.Version(version), nil
+}
+
+func badCursor() error {
+	detail := "was not made by this list"
+	return problem("invalid_cursor", "the cursor "+detail, contract.InputError{Pointer: "/query/cursor", Detail: detail})
+}

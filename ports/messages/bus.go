@@ -1,0 +1,63 @@
+package messages
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/components/cqrs"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/internal/crash"
+	"github.com/millrace/millrace/internal/es"
+)
+
+// Bus publishes commands and events by Watermill's buses.
+type Bus struct {
+	commands *cqrs.CommandBus
+	events   *cqrs.EventBus
+}
+
+// NewBus returns a bus that publishes by a publisher, which returns only once
+// the broker has the message.
+func NewBus(p message.Publisher, log watermill.LoggerAdapter) (*Bus, error) {
+	commands, err := cqrs.NewCommandBusWithConfig(p, cqrs.CommandBusConfig{
+		GeneratePublishTopic: func(p cqrs.CommandBusGeneratePublishTopicParams) (string, error) {
+			return CommandTopic(p.CommandName), nil
+		},
+		Marshaler: marshaler{},
+		Logger:    log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the command bus: %w", err)
+	}
+	events, err := cqrs.NewEventBusWithConfig(p, cqrs.EventBusConfig{
+		GeneratePublishTopic: func(cqrs.GenerateEventPublishTopicParams) (string, error) { return EventsTopic, nil },
+		Marshaler:            marshaler{},
+		Logger:               log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the event bus: %w", err)
+	}
+	return &Bus{commands, events}, nil
+}
+
+// Send publishes a command.
+func (b *Bus) Send(ctx context.Context, c es.Envelope) error {
+	crash.Point("publish.before")
+	err := b.commands.Send(ctx, &c)
+	crash.Point("publish.after")
+	return err
+}
+
+// Publish publishes records, in their order.
+func (b *Bus) Publish(ctx context.Context, records []es.Record) error {
+	crash.Point("relay.publish.before")
+	for _, r := range records {
+		if err := b.events.Publish(ctx, &r); err != nil {
+			return fmt.Errorf("publish %s version %d: %w", r.Stream, r.Version, err)
+		}
+	}
+	crash.Point("relay.publish.after")
+	return nil
+}

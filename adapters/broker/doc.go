@@ -28,7 +28,8 @@ var (
 )
 
 // orderingKey returns what msg is ordered by. A message without a key is
-// ordered by its UUID, that is, not at all.
+// ordered by its UUID, that is, not at all. Those that have neither share one
+// key.
 func orderingKey(msg *message.Message) string {
 	if key := msg.Metadata.Get(KeyHeader); key != "" {
 		return key

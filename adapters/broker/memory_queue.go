@@ -89,10 +89,15 @@ func (q *memoryQueue) nack(lane *memoryLane) {
 	})
 }
 
-// giveBack makes a lane ready whose first message was taken and not settled.
-func (q *memoryQueue) giveBack(lane *memoryLane) {
-	q.ready.pushFront(lane)
-	q.wake.Signal()
+// giveBack makes lanes ready whose first message was taken and not settled.
+// They come before the others, because they have had their turn.
+func (q *memoryQueue) giveBack(lanes []*memoryLane) {
+	for _, lane := range lanes {
+		q.ready.pushFront(lane)
+	}
+	// All workers look, because one that had to end may have taken the signal
+	// for a lane that became ready meanwhile.
+	q.wake.Broadcast()
 }
 
 // stopTimers leaves the lanes that rest where they are.

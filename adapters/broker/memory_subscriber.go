@@ -115,11 +115,7 @@ func (s *memorySubscription) run() {
 	defer mu.Unlock()
 	s.cancel()
 	delete(s.queue.broker.subscriptions, s)
-	for _, lane := range s.unsettled {
-		s.queue.giveBack(lane)
-	}
-	// A worker may have been told of a ready lane just when it had to end.
-	s.queue.wake.Broadcast()
+	s.queue.giveBack(s.unsettled)
 }
 
 func (s *memorySubscription) drain() {
@@ -171,14 +167,6 @@ func (s *memorySubscription) take() *memoryLane {
 	return nil
 }
 
-type answer int
-
-const (
-	unanswered answer = iota
-	acked
-	nacked
-)
-
 // deliver sends a copy of the message and returns what the reader says to it.
 // The copy's context ends with the answer.
 func (s *memorySubscription) deliver(stored *message.Message) answer {
@@ -187,15 +175,27 @@ func (s *memorySubscription) deliver(stored *message.Message) answer {
 	msg := stored.Copy()
 	msg.SetContext(ctx)
 	s.out <- msg
+	return awaitAnswer(msg, s.ctx.Done())
+}
 
+type answer int
+
+const (
+	unanswered answer = iota
+	acked
+	nacked
+)
+
+// awaitAnswer waits for the answer to msg until the end. An answer that came
+// before the end counts, even when both are seen at once.
+func awaitAnswer(msg *message.Message, end <-chan struct{}) answer {
 	select {
 	case <-msg.Acked():
 		return acked
 	case <-msg.Nacked():
 		return nacked
-	case <-s.ctx.Done():
+	case <-end:
 	}
-	// The reader may have answered just before the end, and then it counts.
 	select {
 	case <-msg.Acked():
 		return acked

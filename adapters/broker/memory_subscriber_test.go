@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"go.uber.org/goleak"
 )
 
@@ -16,11 +17,14 @@ func TestMemoryCancelledSubscriptionReturnsWhatIsNotAcked(t *testing.T) {
 		sub := m.Queue(QueueConfig{Group: "g", Concurrency: 3})
 		ctx, cancel := context.WithCancel(t.Context())
 		first := subscribe(ctx, t, sub)
-		publish(t, m, keyed("a", "a1"), keyed("b", "b1"), keyed("a", "a2"), keyed("c", "c1"))
-		a1, b1 := receive(t, first, "a1"), receive(t, first, "b1")
+		publish(t, m, keyed("a", "a1"))
+		a1 := receive(t, first, "a1")
+		publish(t, m, keyed("b", "b1"))
+		receive(t, first, "b1").Ack()
+		publish(t, m, keyed("a", "a2"), keyed("c", "c1"))
 		synctest.Wait() // c1 is in the channel, and nobody reads it
-		b1.Ack()
 		cancel()
+		synctest.Wait()
 		wantClosed(t, first)
 		if a1.Context().Err() == nil {
 			t.Error("the context of a message outlives its subscription")
@@ -42,33 +46,62 @@ func TestMemoryCancelledSubscriptionReturnsWhatIsNotAcked(t *testing.T) {
 	})
 }
 
+func TestMemoryAnswerJustBeforeTheEndCounts(t *testing.T) {
+	t.Parallel()
+	end := make(chan struct{})
+	close(end)
+	for range 100 { // select is free to see the end first
+		msg := message.NewMessage("a1", nil)
+		msg.Ack()
+		if got := awaitAnswer(msg, end); got != acked {
+			t.Fatalf("the answer to an acked message is %d, want %d", got, acked)
+		}
+		msg = message.NewMessage("a1", nil)
+		msg.Nack()
+		if got := awaitAnswer(msg, end); got != nacked {
+			t.Fatalf("the answer to a nacked message is %d, want %d", got, nacked)
+		}
+	}
+}
+
+// The backlog is there to tempt a worker that has just been told to end.
 func TestMemoryReturnedMessageComesBeforeTheBacklog(t *testing.T) {
 	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
-		ctx, cancel := context.WithCancel(t.Context())
-		first := subscribe(ctx, t, m.Queue(QueueConfig{Group: "g"}))
+		sub := m.Queue(QueueConfig{Group: "g"})
+		subscribeInitialize(t, sub)
 		publish(t, m, keyed("a", "a1"), keyed("b", "b1"), keyed("c", "c1"))
-		receive(t, first, "a1")
-		cancel()
-		wantClosed(t, first)
-
-		second := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
+		for range 500 {
+			ctx, cancel := context.WithCancel(t.Context())
+			out := subscribe(ctx, t, sub)
+			receive(t, out, "a1")
+			cancel()
+			synctest.Wait()
+			wantClosed(t, out)
+		}
+		last := subscribe(t.Context(), t, sub)
 		for _, id := range []string{"a1", "b1", "c1"} {
-			receive(t, second, id).Ack()
+			receive(t, last, id).Ack()
 		}
 	})
 }
 
 func TestMemoryIdleSubscriptionTakesOverFromACancelledOne(t *testing.T) {
 	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+		sub := m.Queue(QueueConfig{Group: "g", Concurrency: 8})
 		ctx, cancel := context.WithCancel(t.Context())
-		first := subscribe(ctx, t, m.Queue(QueueConfig{Group: "g"}))
+		busy := subscribe(ctx, t, sub)
 		publish(t, m, keyed("a", "a1"), keyed("a", "a2"))
-		receive(t, first, "a1")
-		second := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g", Concurrency: 2}))
-		receiveNothing(t, second)
+		for range 100 {
+			receive(t, busy, "a1")
+			nextCtx, cancelNext := context.WithCancel(t.Context())
+			idle := subscribe(nextCtx, t, sub)
+			receiveNothing(t, idle)
+			cancel()
+			busy, cancel = idle, cancelNext
+		}
+		receive(t, busy, "a1").Ack()
+		receive(t, busy, "a2").Ack()
 		cancel()
-		receive(t, second, "a1").Ack()
-		receive(t, second, "a2").Ack()
 	})
 }
 
@@ -170,26 +203,21 @@ func TestMemoryClosingASubscriberEndsItsOwnSubscriptionsOnly(t *testing.T) {
 // Not parallel: goleak looks at every goroutine there is.
 func TestMemoryCloseEndsEverythingAndLeavesNoGoroutine(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	m := NewMemory(MemoryConfig{Capacity: 3, Redelivery: time.Hour, MaxRedelivery: time.Hour})
+	m := NewMemory(MemoryConfig{Redelivery: time.Hour, MaxRedelivery: time.Hour})
 	sub := m.Queue(QueueConfig{Group: "g", Concurrency: 8})
 	out := subscribe(context.Background(), t, sub)
-	publish(t, m, keyed("a", "a1"), keyed("b", "b1"), keyed("c", "c1"))
+	publish(t, m, keyed("a", "a1"))
 	nacked := receive(t, out, "a1")
 	nacked.Nack()
 	<-nacked.Context().Done()
-	inFlight := receive(t, out, "b1") // and c1 is in the channel, or on its way
-	published := make(chan error, 1)
-	go func() { published <- m.Publish("topic", keyed("d", "d1")) }()
+	publish(t, m, keyed("b", "b1"))
+	inFlight := receive(t, out, "b1")
+	publish(t, m, keyed("c", "c1"), keyed("d", "d1"), keyed("d", "d2"))
 
 	closeMemory(t, m)
 	closeMemory(t, m)
-	if err := <-published; !errors.Is(err, ErrClosed) {
-		t.Errorf("the waiting publish returned %v, want ErrClosed", err)
-	}
 	<-inFlight.Context().Done()
-	if msg, open := <-out; open {
-		t.Errorf("got %s, want a closed channel", msg.UUID)
-	}
+	wantClosed(t, out)
 	if err := m.Publish("topic", keyed("a", "a2")); !errors.Is(err, ErrClosed) {
 		t.Errorf("publish returned %v, want ErrClosed", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,9 +17,8 @@ func (t *tx) insert(ctx context.Context, table, columns, suffix string, rows [][
 		for n > len(rows) {
 			n /= 2
 		}
-		row := "(" + strings.TrimSuffix(strings.Repeat("?,", len(rows[0])), ",") + ")"
-		text := "INSERT INTO " + table + " (" + columns + ") VALUES " +
-			strings.TrimSuffix(strings.Repeat(row+",", n), ",") + suffix
+		row := "(" + list("?", ",", len(rows[0])) + ")"
+		text := "INSERT INTO " + table + " (" + columns + ") VALUES " + list(row, ",", n) + suffix
 		args := make([]any, 0, n*len(rows[0]))
 		for _, r := range rows[:n] {
 			args = append(args, r...)
@@ -31,26 +31,42 @@ func (t *tx) insert(ctx context.Context, table, columns, suffix string, rows [][
 	return nil
 }
 
+// maxKeys is how many keys one statement asks for.
+const maxKeys = 256
+
+// padded is the number of placeholders for n keys. There are few sizes, so that
+// few statements are prepared.
+func padded(n int) int {
+	size := 1
+	for size < n {
+		size *= 4
+	}
+	return size
+}
+
+// list repeats an item n times.
+func list(item, separator string, n int) string {
+	return strings.TrimSuffix(strings.Repeat(item+separator, n), separator)
+}
+
+// fill returns the arguments for a padded list of keys, which repeats the last.
+func fill(keys []string) []any {
+	args := make([]any, padded(len(keys)))
+	for i := range args {
+		args[i] = keys[min(i, len(keys)-1)]
+	}
+	return args
+}
+
 // lookup reads what is stored under some keys. The text holds one %s, for a list
 // of placeholders in the form given by item and separator; scan is called for
 // each row.
 func (t *tx) lookup(ctx context.Context, text, item, separator string, keys []string, scan func(*sql.Rows) error) error {
-	const most = 256
-	for len(keys) > 0 {
-		n := min(len(keys), most)
-		padded := 1
-		for padded < n {
-			padded *= 2 // few sizes, so that few statements are prepared
-		}
-		args := make([]any, padded)
-		for i := range args {
-			args[i] = keys[min(i, n-1)]
-		}
-		list := strings.TrimSuffix(strings.Repeat(item+separator, padded), separator)
-		if err := t.each(ctx, fmt.Sprintf(text, list), args, scan); err != nil {
+	for part := range slices.Chunk(keys, maxKeys) {
+		args := fill(part)
+		if err := t.each(ctx, fmt.Sprintf(text, list(item, separator, len(args))), args, scan); err != nil {
 			return err
 		}
-		keys = keys[n:]
 	}
 	return nil
 }

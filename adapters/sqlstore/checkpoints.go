@@ -14,8 +14,9 @@ import (
 type Progress struct {
 	store    *Store
 	handler  string
-	category string // of the streams it follows
-	seen     string // a query for the version it has seen of the aggregate x.id
+	category string   // of the streams it follows
+	types    []string // of the events it cares about; none means all
+	seen     string   // a query for the version it has seen of the aggregate x.id
 	args     []any
 }
 
@@ -27,10 +28,11 @@ func (s *Store) OrderViewsProgress(handler string) Progress {
 	}
 }
 
-// ProcessProgress is how far a process manager has got.
-func (s *Store) ProcessProgress(process, category string) Progress {
+// ProcessProgress is how far a process manager has got that cares about some
+// types of events.
+func (s *Store) ProcessProgress(process, category string, types []string) Progress {
 	return Progress{
-		store: s, handler: process, category: category,
+		store: s, handler: process, category: category, types: types,
 		seen: "SELECT p.version FROM processes p WHERE p.name = ? AND p.id = x.id", args: []any{process},
 	}
 }
@@ -47,10 +49,18 @@ func (p Progress) Behind(ctx context.Context, end es.Position, limit int) (ids [
 		return nil, from, nil
 	}
 	skip := len(p.category) + 2 // the dash, and SUBSTR counts from 1
-	args := append([]any{skip, int64(from), int64(upTo), p.category + "-%"}, p.args...)
+	args := []any{skip, int64(from), int64(upTo), p.category + "-%"}
+	only := ""
+	if len(p.types) > 0 {
+		only = " AND type IN (" + list("?", ",", len(p.types)) + ")"
+		for _, t := range p.types {
+			args = append(args, t)
+		}
+	}
+	args = append(args, p.args...)
 	rows, err := p.store.query(ctx, `SELECT x.id FROM (
 			SELECT SUBSTR(stream, ?) AS id, MAX(version) AS version FROM feed
-			WHERE position > ? AND position <= ? AND stream LIKE ? GROUP BY stream) x
+			WHERE position > ? AND position <= ? AND stream LIKE ?`+only+` GROUP BY stream) x
 		WHERE COALESCE((`+p.seen+`), 0) < x.version`, args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("find what %s has not seen: %w", p.handler, err)

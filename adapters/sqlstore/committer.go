@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/millrace/millrace/internal/crash"
@@ -81,6 +82,27 @@ func (c *committer) do(ctx context.Context, k *kind, arg any) error {
 	return w.err
 }
 
+// doAll carries out writes of one kind side by side and returns how each went.
+func doAll[T any](ctx context.Context, c *committer, k *kind, args []T) []error {
+	errs := make([]error, len(args))
+	writes := make([]*write, len(args))
+	for i, arg := range args {
+		writes[i] = &write{kind: k, arg: arg, done: make(chan struct{})}
+		select {
+		case c.queue <- writes[i]:
+		case <-ctx.Done():
+			writes[i], errs[i] = nil, ctx.Err()
+		}
+	}
+	for i, w := range writes {
+		if w != nil {
+			<-w.done
+			errs[i] = w.err
+		}
+	}
+	return errs
+}
+
 func (c *committer) close() {
 	close(c.queue)
 	<-c.stopped
@@ -91,6 +113,7 @@ func (c *committer) loop() {
 	var t *tx
 	defer func() { t.close() }()
 	for first := range c.queue {
+		runtime.Gosched() // lets those whose write was just done come with their next one
 		batch := c.gather(first)
 		t = c.commitAll(t, batch)
 		for _, w := range batch {

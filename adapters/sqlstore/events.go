@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/internal/es"
@@ -126,9 +128,38 @@ func scanEvent(rows *sql.Rows, before ...any) (es.Record, error) {
 
 // Read implements es.Store.
 func (s *Store) Read(ctx context.Context, stream es.Stream, after es.Version) iter.Seq2[es.Record, error] {
+	return s.events(ctx, "SELECT "+eventColumns+` FROM events e
+		WHERE e.stream = ? AND e.version > ? ORDER BY e.version`, string(stream), int64(after))
+}
+
+// ReadTails implements es.Store.
+func (s *Store) ReadTails(ctx context.Context, tails []es.Tail) iter.Seq2[es.Record, error] {
 	return func(yield func(es.Record, error) bool) {
-		rows, err := s.query(ctx, "SELECT "+eventColumns+` FROM events e
-			WHERE e.stream = ? AND e.version > ? ORDER BY e.version`, string(stream), int64(after))
+		for part := range slices.Chunk(tails, maxKeys) {
+			n := padded(len(part))
+			args := make([]any, 0, 2*n)
+			for i := range n {
+				t := part[min(i, len(part)-1)]
+				if i >= len(part) {
+					t.After = math.MaxInt64 // fills up, and finds nothing
+				}
+				args = append(args, string(t.Stream), int64(t.After))
+			}
+			text := "SELECT " + eventColumns + " FROM (" + list("SELECT ? AS stream, ? AS after", " UNION ALL ", n) + `) t
+				JOIN events e ON e.stream = t.stream AND e.version > t.after ORDER BY e.stream, e.version`
+			for r, err := range s.events(ctx, text, args...) {
+				if !yield(r, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// events runs a query for eventColumns.
+func (s *Store) events(ctx context.Context, text string, args ...any) iter.Seq2[es.Record, error] {
+	return func(yield func(es.Record, error) bool) {
+		rows, err := s.query(ctx, text, args...)
 		if err != nil {
 			yield(es.Record{}, err)
 			return

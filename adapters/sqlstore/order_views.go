@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,34 +16,35 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// OrderViews keeps the view of orders. It implements es.Views and query.Orders.
+// OrderViews keeps the view of orders. It implements es.States and query.Orders.
 type OrderViews struct{ Store *Store }
 
-// Load implements es.Views.
-func (v OrderViews) Load(ctx context.Context, id string) (query.Order, es.Version, error) {
-	row, err := v.Order(ctx, order.ID(id))
-	if errors.Is(err, query.ErrNotFound) {
-		return query.Order{}, 0, nil
+// Load implements es.States.
+func (v OrderViews) Load(ctx context.Context, ids []string) (map[string]es.Seen[query.Order], error) {
+	seen := make(map[string]es.Seen[query.Order], len(ids))
+	for part := range slices.Chunk(ids, maxKeys) {
+		args := fill(part)
+		rows, err := v.rows(ctx, "SELECT v.id, v.version, v.document FROM order_views v WHERE v.id IN ("+list("?", ",", len(args))+")", args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			seen[string(row.ID)] = es.Seen[query.Order]{State: row.Order, Version: row.Version}
+		}
 	}
-	return row.Order, row.Version, err
+	return seen, nil
 }
 
 type orderSave struct {
-	id       string
-	view     query.Order
+	es.Step[query.Order]
 	document []byte
 	words    string
-	from, to es.Version
 }
 
-// Save implements es.Views.
-func (v OrderViews) Save(ctx context.Context, id string, o query.Order, from, to es.Version) error {
-	document, err := json.Marshal(o)
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
-	return v.Store.commits.do(ctx, saveOrderKind, orderSave{
-		id: id, view: o, document: document, words: words(o.Items), from: from, to: to,
+// Save implements es.States.
+func (v OrderViews) Save(ctx context.Context, steps []es.Step[query.Order]) []error {
+	return saveAll(ctx, v.Store.commits, saveOrderKind, steps, func(s es.Step[query.Order], document []byte) orderSave {
+		return orderSave{Step: s, document: document, words: words(s.State.Items)}
 	})
 }
 
@@ -68,7 +70,7 @@ var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Contex
 	saves := argsOf[orderSave](writes)
 	ids := make([]string, len(saves))
 	for i, s := range saves {
-		ids[i] = s.id
+		ids[i] = s.ID
 	}
 	type stored struct {
 		version es.Version
@@ -89,18 +91,18 @@ var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Contex
 	var rows [][]any
 	var changed []orderSave // those whose words are to be indexed again
 	for i, s := range saves {
-		was, found := known[s.id]
-		if was.version != s.from {
+		was, found := known[s.ID]
+		if was.version != s.From {
 			writes[i].err = es.ErrConflict
 			continue
 		}
-		now := stored{s.to, hash(s.words)}
+		now := stored{s.To, hash(s.words)}
 		if !found || was.words != now.words {
 			changed = append(changed, s)
 		}
-		known[s.id] = now
+		known[s.ID] = now
 		rows = append(rows, []any{
-			s.id, int64(s.to), string(s.view.Status), s.view.CustomerID, s.view.CreatedAt.UnixMicro(), now.words, s.document,
+			s.ID, int64(s.To), string(s.State.Status), s.State.CustomerID, s.State.CreatedAt.UnixMicro(), now.words, s.document,
 		})
 	}
 	err = t.insert(ctx, "order_views", "id, version, status, customer_id, created_at, words, document",
@@ -110,19 +112,19 @@ var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Contex
 	}
 	for _, s := range changed {
 		if err := index(ctx, t, s); err != nil {
-			return fmt.Errorf("index %s: %w", s.id, err)
+			return fmt.Errorf("index %s: %w", s.ID, err)
 		}
 	}
 	return nil
 }}
 
 func index(ctx context.Context, t *tx, s orderSave) error {
-	if s.from > 0 {
-		if _, err := t.exec(ctx, "DELETE FROM order_search WHERE rowid = (SELECT seq FROM order_views WHERE id = ?)", s.id); err != nil {
+	if s.From > 0 {
+		if _, err := t.exec(ctx, "DELETE FROM order_search WHERE rowid = (SELECT seq FROM order_views WHERE id = ?)", s.ID); err != nil {
 			return err
 		}
 	}
-	_, err := t.exec(ctx, "INSERT INTO order_search (rowid, words) SELECT seq, ? FROM order_views WHERE id = ?", s.words, s.id)
+	_, err := t.exec(ctx, "INSERT INTO order_search (rowid, words) SELECT seq, ? FROM order_views WHERE id = ?", s.words, s.ID)
 	return err
 }
 

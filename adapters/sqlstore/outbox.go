@@ -93,10 +93,10 @@ func forwardEntries(ctx context.Context, t *tx, entries []es.Pending) error {
 		}
 		for _, r := range e.Records {
 			head++
-			feed = append(feed, []any{head, string(r.Stream), int64(r.Version)})
+			feed = append(feed, []any{head, string(r.Stream), int64(r.Version), r.Type})
 		}
 	}
-	if err := t.insert(ctx, "feed", "position, stream, version", "", feed); err != nil {
+	if err := t.insert(ctx, "feed", "position, stream, version, type", "", feed); err != nil {
 		return err
 	}
 	return t.lookup(ctx, "DELETE FROM outbox WHERE seq IN (%s)", "CAST(? AS INTEGER)", ",", keys, func(*sql.Rows) error { return nil })

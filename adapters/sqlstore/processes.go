@@ -6,28 +6,51 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/internal/es"
 )
 
-// Processes keeps the state of one process manager. It implements es.Processes.
+// Processes keeps the state of one process manager. It implements es.States.
 type Processes[S any] struct {
 	Store *Store
 	Name  string
 }
 
-// Load implements es.Processes.
-func (p Processes[S]) Load(ctx context.Context, id string) (state S, version es.Version, err error) {
-	var data []byte
-	err = p.Store.queryRow(ctx, "SELECT version, state FROM processes WHERE name = ? AND id = ?",
-		[]any{p.Name, id}, &version, &data)
-	if errors.Is(err, sql.ErrNoRows) {
-		return state, 0, nil
+// Load implements es.States.
+func (p Processes[S]) Load(ctx context.Context, ids []string) (map[string]es.Seen[S], error) {
+	seen := make(map[string]es.Seen[S], len(ids))
+	for part := range slices.Chunk(ids, maxKeys) {
+		args := fill(part)
+		rows, err := p.Store.query(ctx, "SELECT id, version, state FROM processes WHERE id IN ("+list("?", ",", len(args))+
+			") AND name = ?", append(args, p.Name)...)
+		if err != nil {
+			return nil, err
+		}
+		if err := scanStates(rows, seen); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return state, 0, err
+	return seen, nil
+}
+
+func scanStates[S any](rows *sql.Rows, seen map[string]es.Seen[S]) error {
+	defer rows.Close()
+	for rows.Next() {
+		var (
+			id   string
+			s    es.Seen[S]
+			data []byte
+		)
+		if err := rows.Scan(&id, &s.Version, &data); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(data, &s.State); err != nil {
+			return fmt.Errorf("decode the process of %s: %w", id, err)
+		}
+		seen[id] = s
 	}
-	return state, version, json.Unmarshal(data, &state)
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 type processSave struct {
@@ -37,17 +60,39 @@ type processSave struct {
 	send     []*acceptance
 }
 
-// Save implements es.Processes.
-func (p Processes[S]) Save(ctx context.Context, id string, state S, from, to es.Version, send []es.Envelope) error {
-	data, err := json.Marshal(state)
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
+// Save implements es.States.
+func (p Processes[S]) Save(ctx context.Context, steps []es.Step[S]) []error {
+	return saveAll(ctx, p.Store.commits, saveProcessKind, steps, func(s es.Step[S], state []byte) processSave {
+		save := processSave{name: p.Name, id: s.ID, state: state, from: s.From, to: s.To}
+		for _, c := range s.Send {
+			save.send = append(save.send, &acceptance{envelope: c})
+		}
+		return save
+	})
+}
+
+// saveAll saves those steps that lead somewhere, and returns an error for each
+// of them all.
+func saveAll[S, W any](ctx context.Context, c *committer, k *kind, steps []es.Step[S], toWrite func(es.Step[S], []byte) W) []error {
+	errs := make([]error, len(steps))
+	writes := make([]W, 0, len(steps))
+	index := make([]int, 0, len(steps))
+	for i, s := range steps {
+		if s.From == s.To {
+			continue
+		}
+		state, err := json.Marshal(s.State)
+		if err != nil {
+			errs[i] = fmt.Errorf("encode: %w", err)
+			continue
+		}
+		writes = append(writes, toWrite(s, state))
+		index = append(index, i)
 	}
-	save := processSave{name: p.Name, id: id, state: data, from: from, to: to}
-	for _, c := range send {
-		save.send = append(save.send, &acceptance{envelope: c})
+	for i, err := range doAll(ctx, c, k, writes) {
+		errs[index[i]] = err
 	}
-	return p.Store.commits.do(ctx, saveProcessKind, save)
+	return errs
 }
 
 var saveProcessKind = &kind{name: "save processes", run: func(ctx context.Context, t *tx, writes []*write) error {
@@ -82,7 +127,7 @@ var saveProcessKind = &kind{name: "save processes", run: func(ctx context.Contex
 		rows = append(rows, []any{s.name, s.id, int64(s.to), s.state})
 		send = append(send, s.send...)
 	}
-	if err := t.insert(ctx, "processes", "name, id, version, state", t.upsert("name, id", "version", "state"), rows); err != nil {
+	if err := t.insert(ctx, "processes", "name, id, version, state", t.upsert("id, name", "version", "state"), rows); err != nil {
 		return err
 	}
 	// A command that is there already was sent by an earlier run of the process.

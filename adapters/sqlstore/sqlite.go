@@ -48,7 +48,7 @@ func openSQLite(path string) (*sql.DB, error) {
 	settings := url.Values{
 		"_pragma": {
 			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-			"cache_size(-16000)", "temp_store(MEMORY)",
+			"cache_size(-16000)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)",
 		},
 		"_txlock": {"immediate"},
 	}

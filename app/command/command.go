@@ -67,6 +67,12 @@ func Decorate(h Handler, decorators ...func(Handler) Handler) Handler {
 // Orders records what was decided about orders.
 type Orders = es.Executor[order.Order, order.Event]
 
+// NewOrders returns the executor for orders.
+func NewOrders(c es.ExecutorConfig[order.Event]) *Orders {
+	c.Category = Category
+	return es.NewExecutor[order.Order](c)
+}
+
 // NewHandler returns the one handler that carries out every command.
 func NewHandler(orders *Orders, codec *Codec) Handler {
 	return func(ctx context.Context, e es.Envelope) (es.Outcome, error) {

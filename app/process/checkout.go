@@ -32,6 +32,9 @@ func (p Checkout) Evolve(e order.Event) Checkout {
 	return p
 }
 
+// CheckoutEvents are the types of the events that Checkout answers.
+func CheckoutEvents() []string { return types(order.Submitted{}, order.Paid{}) }
+
 // CheckoutReactions answers the events of an order for a Checkout.
 func CheckoutReactions(codec *command.Codec) Reactions[Checkout] {
 	return func(_ context.Context, p Checkout, e order.Event, r es.Record) ([]es.Envelope, error) {

@@ -48,6 +48,11 @@ func (p Payments) Evolve(e order.Event) Payments {
 	return p
 }
 
+// PaymentsEvents are the types of the events that Payments answers.
+func PaymentsEvents() []string {
+	return types(order.PaymentRequested{}, order.Paid{}, order.Canceled{}, order.Rejected{})
+}
+
 // PaymentsReactions answers the events of an order for Payments.
 func PaymentsReactions(codec *command.Codec, gateway Gateway) Reactions[Payments] {
 	return func(ctx context.Context, p Payments, e order.Event, r es.Record) ([]es.Envelope, error) {

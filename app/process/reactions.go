@@ -11,6 +11,15 @@ import (
 // Reactions answers an event with commands, given the process after it.
 type Reactions[S any] func(context.Context, S, order.Event, es.Record) ([]es.Envelope, error)
 
+// types returns the wire names of events.
+func types(events ...order.Event) []string {
+	names := make([]string, len(events))
+	for i, e := range events {
+		names[i] = e.EventType()
+	}
+	return names
+}
+
 // answer seals the command with which a process answers an event. Its id is
 // derived from both, so that an event that is seen again repeats nothing.
 func answer(codec *command.Codec, process string, to es.Record, c command.Command) ([]es.Envelope, error) {

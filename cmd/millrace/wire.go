@@ -90,10 +90,10 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 
 	// Commands: from the broker to the aggregate, and the outcome back to who waits.
 	handle := command.Decorate(
-		command.NewHandler(&command.Orders{
-			Category: command.Category, Store: store, Journal: store, Codec: events,
-			Now: time.Now, NewID: newID, Retries: 20,
-		}, commands),
+		command.NewHandler(command.NewOrders(es.ExecutorConfig[order.Event]{
+			Store: store, Journal: store, Codec: events,
+			Now: time.Now, NewID: newID, Retries: 20, Warm: 20_000,
+		}), commands),
 		announce(outcomes, appended), metrics.commands, logCommands(log),
 	)
 	for _, typed := range command.Catalogue() {
@@ -108,18 +108,21 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 	}
 	m := &millrace{router: router, store: store, broker: carrier, endStreams: func() { close(ended) }}
 	m.parts = append(m.parts, router.Run, afterStart(router, relay.Run), afterStart(router, sender.Run))
-	follow := func(name string, progress es.Progress, catchUp func(context.Context, string) error) {
+	follow := func(name string, types []string, progress es.Progress, catchUp func(context.Context, string) error) {
 		catchUp = metrics.events(name, catchUp)
-		router.HandleEvents(name, c.Concurrency, catchUp)
+		router.HandleEvents(name, types, c.Concurrency, catchUp)
 		f := &es.Follower{Name: name, Progress: progress, Feed: store, CatchUp: catchUp, Every: 5 * time.Second, Log: log}
 		m.parts = append(m.parts, afterStart(router, f.Run))
 	}
-	follow("order-views", store.OrderViewsProgress("order-views"), projector(store, events, seen))
-	follow("checkout", store.ProcessProgress("checkout", command.Category),
-		manager(store, events, sender, "checkout", process.CheckoutReactions(commands)))
-	follow("payments", store.ProcessProgress("payments", command.Category),
-		manager(store, events, sender, "payments",
-			process.PaymentsReactions(commands, &gateway.Simulator{SlowAnswer: c.SlowPayment})))
+	follow("order-views", nil, store.OrderViewsProgress("order-views"), projector(store, events, seen))
+	follow("checkout", process.CheckoutEvents(),
+		store.ProcessProgress("checkout", command.Category, process.CheckoutEvents()),
+		gathered(manager(store, events, sender, "checkout", process.CheckoutReactions(commands)).CatchUp,
+			func(string, es.Version) {}))
+	follow("payments", process.PaymentsEvents(),
+		store.ProcessProgress("payments", command.Category, process.PaymentsEvents()),
+		alone(manager(store, events, sender, "payments",
+			process.PaymentsReactions(commands, &gateway.Simulator{SlowAnswer: c.SlowPayment})).CatchUp))
 
 	views := sqlstore.OrderViews{Store: store}
 	m.public, err = httpapi.New(httpapi.Config{
@@ -142,25 +145,38 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 // projector keeps the view of orders, and tells readers who wait for it.
 func projector(store *sqlstore.Store, codec *es.Codec[order.Event], seen *es.Notices[es.Version]) func(context.Context, string) error {
 	p := &es.Projector[query.Order, order.Event]{
-		Category: command.Category, Store: store, Codec: codec, Views: sqlstore.OrderViews{Store: store},
+		Category: command.Category, Store: store, Codec: codec, States: sqlstore.OrderViews{Store: store},
 	}
-	return func(ctx context.Context, id string) error {
-		version, err := p.CatchUp(ctx, id)
-		if err == nil {
-			seen.Post(id, version)
-		}
-		return err
-	}
+	return gathered(p.CatchUp, seen.Post)
 }
 
 // manager runs a process.
-func manager[S es.Folded[S, order.Event]](store *sqlstore.Store, codec *es.Codec[order.Event], sender *es.Sender, name string, react process.Reactions[S]) func(context.Context, string) error {
-	p := &es.ProcessManager[S, order.Event]{
+func manager[S es.Folded[S, order.Event]](store *sqlstore.Store, codec *es.Codec[order.Event], sender *es.Sender, name string, react process.Reactions[S]) *es.Projector[S, order.Event] {
+	return &es.Projector[S, order.Event]{
 		Category: command.Category, Store: store, Codec: codec,
-		Processes: sqlstore.Processes[S]{Store: store, Name: name}, React: react, Send: sender.Hand,
+		States: sqlstore.Processes[S]{Store: store, Name: name}, React: react, Sent: sender.Hand,
 	}
+}
+
+type catchUp = func(ctx context.Context, ids ...string) (map[string]es.Version, error)
+
+// gathered lets concurrent catch-ups share their queries. It is for those that do
+// no more than fold.
+func gathered(run catchUp, reached func(id string, v es.Version)) func(context.Context, string) error {
+	g := &es.Gatherer{Run: func(ctx context.Context, ids []string) error {
+		versions, err := run(ctx, ids...)
+		for id, v := range versions {
+			reached(id, v)
+		}
+		return err
+	}}
+	return g.Do
+}
+
+// alone lets each catch-up run by itself. It is for those that wait for others.
+func alone(run catchUp) func(context.Context, string) error {
 	return func(ctx context.Context, id string) error {
-		_, err := p.CatchUp(ctx, id)
+		_, err := run(ctx, id)
 		return err
 	}
 }

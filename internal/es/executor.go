@@ -18,8 +18,8 @@ type Rejection interface {
 // its aggregate.
 const VersionMismatch = "version_mismatch"
 
-// Executor carries out commands on one kind of aggregate.
-type Executor[S Folded[S, E], E Event] struct {
+// ExecutorConfig is what an Executor needs.
+type ExecutorConfig[E Event] struct {
 	Category string // the part of the stream name before the id
 	Store    Store
 	Journal  Journal
@@ -27,6 +27,25 @@ type Executor[S Folded[S, E], E Event] struct {
 	Now      func() time.Time
 	NewID    func() string
 	Retries  int // how often to decide again when somebody was faster
+	Warm     int // how many aggregates to keep in memory, about; 0 for none
+}
+
+// Executor carries out commands on one kind of aggregate.
+type Executor[S Folded[S, E], E Event] struct {
+	ExecutorConfig[E]
+	warm warm[aggregate[S]]
+}
+
+// aggregate is what a decision is made on.
+type aggregate[S any] struct {
+	state   S
+	version Version
+	last    time.Time // when its last event occurred
+}
+
+// NewExecutor returns an executor that remembers nothing yet.
+func NewExecutor[S Folded[S, E], E Event](c ExecutorConfig[E]) *Executor[S, E] {
+	return &Executor[S, E]{ExecutorConfig: c, warm: warm[aggregate[S]]{half: c.Warm / 2}}
 }
 
 // Execute decides on an aggregate's current state and appends what was decided,
@@ -48,56 +67,74 @@ func (x *Executor[S, E]) Execute(ctx context.Context, c Envelope, decide func(S,
 
 func (x *Executor[S, E]) try(ctx context.Context, c Envelope, decide func(S, time.Time) ([]E, error)) (Outcome, error) {
 	stream := StreamOf(x.Category, c.Target)
-	state, version, last, err := x.load(ctx, stream)
+	if a, ok := x.warm.get(stream); ok {
+		o, err := x.decide(ctx, stream, a, c, decide)
+		if o.Status != StatusRejected {
+			return o, err
+		}
+		// What is remembered may be out of date. Only fresh state may say no.
+	}
+	a, err := x.load(ctx, stream)
 	if err != nil {
 		return Outcome{}, err
 	}
-	o := Outcome{CommandID: c.ID, CommandType: c.Type, Target: c.Target, Status: StatusSucceeded, Version: version}
+	o, err := x.decide(ctx, stream, a, c, decide)
+	if err == nil && o.Status == StatusRejected {
+		err = x.Journal.Finish(ctx, o)
+	}
+	return o, err
+}
 
-	if len(c.Expected) > 0 && version > 0 && !slices.Contains(c.Expected, version) {
+// decide appends what follows from a command, or returns a rejection, which is
+// not recorded yet.
+func (x *Executor[S, E]) decide(ctx context.Context, stream Stream, a aggregate[S], c Envelope, decide func(S, time.Time) ([]E, error)) (Outcome, error) {
+	o := Outcome{CommandID: c.ID, CommandType: c.Type, Target: c.Target, Status: StatusSucceeded, Version: a.version}
+	if len(c.Expected) > 0 && a.version > 0 && !slices.Contains(c.Expected, a.version) {
 		o.Status = StatusRejected
-		o.Problem = &Problem{VersionMismatch, fmt.Sprintf("the order is at version %d", version)}
-		return o, x.Journal.Finish(ctx, o)
+		o.Problem = &Problem{VersionMismatch, fmt.Sprintf("the order is at version %d", a.version)}
+		return o, nil
 	}
-
 	at := x.Now().UTC().Truncate(time.Microsecond)
-	if at.Before(last) {
-		at = last // a clock that was set back does not reorder history
+	if at.Before(a.last) {
+		at = a.last // a clock that was set back does not reorder history
 	}
-	events, err := decide(state, at)
+	events, err := decide(a.state, at)
 	if no, ok := errors.AsType[Rejection](err); ok {
 		o.Status = StatusRejected
 		o.Problem = &Problem{no.RejectionCode(), no.Error()}
-		return o, x.Journal.Finish(ctx, o)
+		return o, nil
 	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("decide %s on %s: %w", c.Type, stream, err)
 	}
-
-	records, err := x.records(c, stream, version, at, events)
+	records, err := x.records(c, stream, a.version, at, events)
 	if err != nil {
 		return Outcome{}, err
 	}
 	o.Version += Version(len(records))
-	err = x.Store.Append(ctx, Append{Stream: stream, Expected: version, Records: records, Outcome: o})
+	err = x.Store.Append(ctx, Append{Stream: stream, Expected: a.version, Records: records, Outcome: o})
 	if err != nil {
+		x.warm.forget(stream)
 		return Outcome{}, fmt.Errorf("append %d records to %s: %w", len(records), stream, err)
+	}
+	if x.Warm > 0 {
+		x.warm.keep(stream, aggregate[S]{Fold(a.state, events...), o.Version, at})
 	}
 	return o, nil
 }
 
-func (x *Executor[S, E]) load(ctx context.Context, stream Stream) (state S, version Version, last time.Time, err error) {
+func (x *Executor[S, E]) load(ctx context.Context, stream Stream) (a aggregate[S], err error) {
 	for r, err := range x.Store.Read(ctx, stream, 0) {
 		if err != nil {
-			return state, 0, last, fmt.Errorf("read %s: %w", stream, err)
+			return a, fmt.Errorf("read %s: %w", stream, err)
 		}
 		e, err := DecodeRecord(x.Codec, r)
 		if err != nil {
-			return state, 0, last, err
+			return a, err
 		}
-		state, version, last = state.Evolve(e), r.Version, r.OccurredAt
+		a = aggregate[S]{a.state.Evolve(e), r.Version, r.OccurredAt}
 	}
-	return state, version, last, nil
+	return a, nil
 }
 
 func (x *Executor[S, E]) records(c Envelope, s Stream, version Version, at time.Time, events []E) ([]Record, error) {

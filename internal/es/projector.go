@@ -6,55 +6,125 @@ import (
 	"fmt"
 )
 
-// Views keeps the current form of a view, one per aggregate.
-type Views[V any] interface {
-	// Load returns a view and the version it has seen, both zero if it is new.
-	Load(ctx context.Context, id string) (V, Version, error)
-
-	// Save replaces a view that has seen version from. It returns ErrConflict if
-	// the stored view has seen more or less than that.
-	Save(ctx context.Context, id string, v V, from, to Version) error
+// Seen is the state of a view or a process and the version of its aggregate that
+// it has seen.
+type Seen[S any] struct {
+	State   S
+	Version Version
 }
 
-// Projector keeps views up to date with the streams they are folds of.
-type Projector[V Folded[V, E], E Event] struct {
+// Step moves one state from the version it has seen to a later one. What a
+// process sends on the way is accepted with it.
+type Step[S any] struct {
+	ID       string
+	State    S
+	From, To Version
+	Send     []Envelope
+}
+
+// States keeps the current state of a view or a process, one per aggregate.
+type States[S any] interface {
+	// Load returns the states for some aggregates. Those that are new are left out.
+	Load(ctx context.Context, ids []string) (map[string]Seen[S], error)
+
+	// Save takes steps, each by itself, and returns an error for each. A step
+	// and the commands it sends are stored together or not at all. The error is
+	// ErrConflict if the stored state has seen more or less than the step starts
+	// from.
+	Save(ctx context.Context, steps []Step[S]) []error
+}
+
+// Projector keeps states up to date with the streams they are folds of. Without
+// React they are views; with it they are processes, which answer events with
+// commands.
+//
+// It sees every event of a stream once and in order, whatever the broker does,
+// because it reads them from the store and saves how far it has got together
+// with what came of them.
+type Projector[S Folded[S, E], E Event] struct {
 	Category string
 	Store    Store
 	Codec    *Codec[E]
-	Views    Views[V]
+	States   States[S]
+
+	// React answers an event that has just been folded into the state. It runs
+	// outside of any transaction and may run again after a crash, so what it asks
+	// of others carries an idempotency key, and its commands have derived ids.
+	React func(context.Context, S, E, Record) ([]Envelope, error)
+
+	// Sent is told of the commands that were accepted. It is needed with React.
+	Sent func(context.Context, []Envelope)
 }
 
-// CatchUp brings the view of one aggregate up to date, and returns the version
-// it has then. An event message is only a hint to call it: calling it late,
-// twice, out of order, or for every aggregate in turn (which is what a rebuild
-// does) leaves the same view behind.
-func (p *Projector[V, E]) CatchUp(ctx context.Context, id string) (Version, error) {
-	for {
-		view, from, err := p.Views.Load(ctx, id)
+// CatchUp brings the states of some aggregates up to date, and returns the
+// versions they have seen then. An event message is only a hint to call it:
+// calling it late, twice, out of order, or for every aggregate in turn (which is
+// what a rebuild does) leaves the same states behind.
+func (p *Projector[S, E]) CatchUp(ctx context.Context, ids ...string) (map[string]Version, error) {
+	reached := make(map[string]Version, len(ids))
+	for len(ids) > 0 {
+		steps, err := p.steps(ctx, ids)
 		if err != nil {
-			return 0, fmt.Errorf("load view of %s: %w", id, err)
+			return nil, err
 		}
-		to := from
-		for r, err := range p.Store.Read(ctx, StreamOf(p.Category, id), from) {
-			if err != nil {
-				return 0, fmt.Errorf("read %s: %w", id, err)
+		ids = nil
+		for i, err := range p.States.Save(ctx, steps) {
+			s := steps[i]
+			switch {
+			case errors.Is(err, ErrConflict):
+				ids = append(ids, s.ID) // somebody else brought it further
+				continue
+			case err != nil:
+				return nil, fmt.Errorf("save the state for %s: %w", s.ID, err)
 			}
-			e, err := DecodeRecord(p.Codec, r)
-			if err != nil {
-				return 0, err
+			reached[s.ID] = s.To
+			if len(s.Send) > 0 {
+				p.Sent(ctx, s.Send)
 			}
-			view, to = view.Evolve(e), r.Version
 		}
-		if to == from {
-			return to, nil
-		}
-		err = p.Views.Save(ctx, id, view, from, to)
-		switch {
-		case errors.Is(err, ErrConflict):
-			continue // somebody else brought it further
-		case err != nil:
-			return 0, fmt.Errorf("save view of %s: %w", id, err)
-		}
-		return to, nil
 	}
+	return reached, nil
+}
+
+// steps reads what the states have not seen and folds it into them.
+func (p *Projector[S, E]) steps(ctx context.Context, ids []string) ([]Step[S], error) {
+	seen, err := p.States.Load(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load %d states: %w", len(ids), err)
+	}
+	steps := make([]Step[S], len(ids))
+	tails := make([]Tail, len(ids))
+	index := make(map[Stream]int, len(ids))
+	for i, id := range ids {
+		was := seen[id]
+		steps[i] = Step[S]{ID: id, State: was.State, From: was.Version, To: was.Version}
+		tails[i] = Tail{Stream: StreamOf(p.Category, id), After: was.Version}
+		index[tails[i].Stream] = i
+	}
+	for r, err := range p.Store.ReadTails(ctx, tails) {
+		if err != nil {
+			return nil, fmt.Errorf("read %d streams: %w", len(tails), err)
+		}
+		if err := p.step(ctx, &steps[index[r.Stream]], r); err != nil {
+			return nil, err
+		}
+	}
+	return steps, nil
+}
+
+func (p *Projector[S, E]) step(ctx context.Context, s *Step[S], r Record) error {
+	e, err := DecodeRecord(p.Codec, r)
+	if err != nil {
+		return err
+	}
+	s.State, s.To = s.State.Evolve(e), r.Version
+	if p.React == nil {
+		return nil
+	}
+	commands, err := p.React(ctx, s.State, e, r)
+	if err != nil {
+		return fmt.Errorf("react to %s version %d: %w", r.Stream, r.Version, err)
+	}
+	s.Send = append(s.Send, commands...)
+	return nil
 }

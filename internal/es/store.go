@@ -47,6 +47,16 @@ type Store interface {
 	// Read yields the records of a stream after the given version, oldest
 	// first. It stops at the first error.
 	Read(ctx context.Context, s Stream, after Version) iter.Seq2[Record, error]
+
+	// ReadTails yields the ends of several streams, those of one stream oldest
+	// first. It stops at the first error.
+	ReadTails(ctx context.Context, tails []Tail) iter.Seq2[Record, error]
+}
+
+// Tail is what a stream holds after a version.
+type Tail struct {
+	Stream Stream
+	After  Version
 }
 
 // Journal keeps commands and their outcomes, so that an accepted command is not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -97,11 +98,15 @@ func (r *Router) HandleCommands(commandType string, concurrency int, handle func
 	})
 }
 
-// HandleEvents tells a handler that something happened to an aggregate. The
-// message is only a hint; the handler reads what happened from the store.
-func (r *Router) HandleEvents(name string, concurrency int, catchUp func(ctx context.Context, id string) error) {
+// HandleEvents tells a handler that something happened to an aggregate, if it is
+// of one of the types; no types mean all. The message is only a hint; the handler
+// reads what happened from the store.
+func (r *Router) HandleEvents(name string, types []string, concurrency int, catchUp func(ctx context.Context, id string) error) {
 	group := EventsTopic + "." + name
 	r.router.AddConsumerHandler(group, EventsTopic, r.config.Queues(group, concurrency), func(m *message.Message) error {
+		if len(types) > 0 && !slices.Contains(types, m.Metadata.Get(headerType)) {
+			return nil
+		}
 		id := m.Metadata.Get(headerSubject)
 		if id == "" {
 			return fmt.Errorf("%w: it has no %s", errUnreadable, headerSubject)

@@ -25,7 +25,8 @@ CREATE TABLE outbox (
 CREATE TABLE feed (
     position INTEGER PRIMARY KEY,
     stream   TEXT    NOT NULL,
-    version  INTEGER NOT NULL
+    version  INTEGER NOT NULL,
+    type     TEXT    NOT NULL
 );
 
 -- The journal: every command that was accepted, and what became of it.
@@ -73,7 +74,7 @@ CREATE TABLE processes (
     id      TEXT    NOT NULL,
     version INTEGER NOT NULL,
     state   BLOB    NOT NULL,
-    PRIMARY KEY (name, id)
+    PRIMARY KEY (id, name)
 ) WITHOUT ROWID;
 
 CREATE TABLE dead_letters (

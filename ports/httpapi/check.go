@@ -8,7 +8,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -110,8 +112,8 @@ func checkBody(w http.ResponseWriter, r *http.Request, want *openapi3.RequestBod
 	if err != nil {
 		return problem("malformed_json", "the body could not be read to its end")
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	if len(body) == 0 {
+		r.Body = http.NoBody
 		if want.Required {
 			return problem("malformed_json", "the body is missing")
 		}
@@ -138,6 +140,10 @@ func checkBody(w http.ResponseWriter, r *http.Request, want *openapi3.RequestBod
 		errs := inputErrors(err)
 		return problem("invalid_request", summary(errs), errs...)
 	}
+	if body, err = withPlainIntegers(body, value); err != nil {
+		return fmt.Errorf("encode the body: %w", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
 }
 
@@ -154,13 +160,23 @@ func inputErrors(err error) []contract.InputError {
 	if !ok {
 		return []contract.InputError{{Detail: err.Error()}}
 	}
-	return []contract.InputError{{Pointer: pointer(e), Detail: e.Reason}}
+	return []contract.InputError{{Pointer: pointer(e), Detail: reason(e)}}
 }
 
+// unsupported is how the contract's checker says that it does not know a
+// property. Its pointer is that of the object around it.
+var unsupported = regexp.MustCompile(`^property ("(?:[^"\\]|\\.)*") is unsupported$`)
+
 func pointer(e *openapi3.SchemaError) string {
+	keys := e.JSONPointer()
+	if m := unsupported.FindStringSubmatch(e.Reason); m != nil {
+		if name, err := strconv.Unquote(m[1]); err == nil {
+			keys = append(slices.Clone(keys), name)
+		}
+	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	var b strings.Builder
-	for _, key := range e.JSONPointer() {
+	for _, key := range keys {
 		b.WriteString("/" + escape.Replace(key))
 	}
 	return b.String()
@@ -177,6 +193,9 @@ func summary(errs []contract.InputError) string {
 // reason finds the plainest words in an error of the contract's checker.
 func reason(err error) string {
 	if e, ok := errors.AsType[*openapi3.SchemaError](err); ok {
+		if e.SchemaField == "pattern" && e.Schema.Pattern == `\S` {
+			return "must not be blank"
+		}
 		return e.Reason
 	}
 	if e, ok := errors.AsType[*openapi3filter.ParseError](err); ok {
@@ -189,21 +208,9 @@ func reason(err error) string {
 }
 
 // unreadable is for a body that satisfies the contract and still does not fit
-// into our types, such as an integer written as 2.0.
+// into our types, which should not happen.
 func unreadable(err error) error {
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		at := "/" + strings.ReplaceAll(e.Field, ".", "/")
-		detail := "must be written as a plain " + kindName(e.Type.Kind().String())
-		return problem("invalid_request", at+" "+detail, contract.InputError{Pointer: at, Detail: detail})
-	}
-	return problem("invalid_request", err.Error())
-}
-
-func kindName(kind string) string {
-	if strings.HasPrefix(kind, "int") {
-		return "integer"
-	}
-	return kind
+	return problem("invalid_request", strings.TrimPrefix(err.Error(), "can't decode JSON body: "))
 }
 
 // badParameter is for a parameter that the generated code could not bind.

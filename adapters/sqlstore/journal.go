@@ -15,7 +15,6 @@ import (
 type acceptance struct {
 	envelope es.Envelope
 	known    bool
-	outcome  es.Outcome
 }
 
 // Accept implements es.Journal.

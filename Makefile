@@ -1,0 +1,60 @@
+# Every target is one thing a person wants. "make" lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)"
+FUZZ_TIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+.PHONY: build
+build: ## build bin/millrace
+	@mkdir -p bin
+	@$(BUILD) -o bin/millrace ./cmd/millrace
+
+.PHONY: run
+run: build ## start Millrace on the embedded default: one process, one SQLite file, no servers
+	@exec bin/millrace serve
+
+.PHONY: demo
+demo: build ## walk a first order by curl, on the service that runs or on one of its own
+	@examples/with-millrace.sh examples/place-and-pay.sh
+
+.PHONY: test
+test: tools verify lint fuzz race ## everything that has to be green; what CI runs
+
+.PHONY: race
+race: ## all tests, with the race detector
+	go test -race -timeout 20m ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz test, FUZZ_TIME (10s) each
+	@scripts/fuzz.sh $(FUZZ_TIME)
+
+.PHONY: lint
+lint: ## go vet and staticcheck; the import rules are a test
+	go vet ./...
+	go vet -tags crashpoints ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.0 ./...
+
+.PHONY: generate
+generate: ## write the server and the client from api/openapi.yaml
+	go generate ./...
+
+.PHONY: verify
+verify: ## see that generated code, formatting and go.mod are up to date
+	@scripts/verify.sh
+
+.PHONY: bench
+bench: build ## measure throughput and latency beside the raw rates of this machine
+	@go build -o bin/millrace-bench ./cmd/millrace-bench
+	@bin/millrace-bench
+
+.PHONY: tools
+tools: ## install what the tests need and Go does not bring: a C compiler and curl
+	@scripts/tools.sh

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/millrace/millrace/internal/crash"
 )
@@ -27,7 +28,13 @@ type committer struct {
 	upsert  func(key string, columns ...string) string
 	queue   chan *write
 	stopped chan struct{}
+
+	mu     sync.RWMutex // held for writing while the queue is closed
+	closed bool
 }
+
+// errClosed says that the store was closed before a write was begun.
+var errClosed = errors.New("the store is closed")
 
 // maxBatch bounds a shared transaction, so that its writes do not wait long for
 // each other.
@@ -69,17 +76,29 @@ func startCommitter(db *sql.DB, d dialect) *committer {
 // write was begun nothing happens; afterwards its end is waited for, since an
 // unknown outcome helps nobody.
 func (c *committer) do(ctx context.Context, k *kind, arg any) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	w := &write{kind: k, arg: arg, done: make(chan struct{})}
-	select {
-	case c.queue <- w:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := c.enqueue(ctx, w); err != nil {
+		return err
 	}
 	<-w.done
 	return w.err
+}
+
+func (c *committer) enqueue(ctx context.Context, w *write) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return errClosed
+	}
+	select {
+	case c.queue <- w:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // doAll carries out writes of one kind side by side and returns how each went.
@@ -88,14 +107,10 @@ func doAll[T any](ctx context.Context, c *committer, k *kind, args []T) []error 
 	writes := make([]*write, len(args))
 	for i, arg := range args {
 		writes[i] = &write{kind: k, arg: arg, done: make(chan struct{})}
-		select {
-		case c.queue <- writes[i]:
-		case <-ctx.Done():
-			writes[i], errs[i] = nil, ctx.Err()
-		}
+		errs[i] = c.enqueue(ctx, writes[i])
 	}
 	for i, w := range writes {
-		if w != nil {
+		if errs[i] == nil {
 			<-w.done
 			errs[i] = w.err
 		}
@@ -103,8 +118,12 @@ func doAll[T any](ctx context.Context, c *committer, k *kind, args []T) []error 
 	return errs
 }
 
+// close waits for the writes that are in the queue.
 func (c *committer) close() {
+	c.mu.Lock()
+	c.closed = true
 	close(c.queue)
+	c.mu.Unlock()
 	<-c.stopped
 }
 

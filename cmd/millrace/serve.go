@@ -88,8 +88,9 @@ func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.
 	case <-ctx.Done():
 	}
 
-	api := &http.Server{Handler: m.public, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	ops := &http.Server{Handler: m.admin, ReadHeaderTimeout: 10 * time.Second}
+	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	api := &http.Server{Handler: m.public, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: errorLog}
+	ops := &http.Server{Handler: m.admin, ReadHeaderTimeout: 10 * time.Second, ErrorLog: errorLog}
 	api.RegisterOnShutdown(m.endStreams)
 	for server, listener := range map[*http.Server]net.Listener{api: public, ops: admin} {
 		go func() {

@@ -63,7 +63,7 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 		return nil, err
 	}
 	var (
-		logger  = watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+		logger  = watermillLog(log)
 		carrier = broker.NewMemory(broker.MemoryConfig{})
 		queues  = func(group string, concurrency int) message.Subscriber {
 			return carrier.Queue(broker.QueueConfig{Group: group, Concurrency: concurrency})
@@ -126,7 +126,7 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 
 	views := sqlstore.OrderViews{Store: store}
 	m.public, err = httpapi.New(httpapi.Config{
-		Commands:  &es.Requester{Sender: sender, Outcomes: outcomes, Poll: 250 * time.Millisecond},
+		Commands:  &es.Requester{Sender: sender, Outcomes: outcomes, Poll: 250 * time.Millisecond, Done: ended},
 		Codec:     commands,
 		Outcomes:  store,
 		Orders:    views,
@@ -140,6 +140,14 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 	}
 	m.admin = adminapi.New(adminapi.Config{Metrics: metrics.registry, Ready: store.Ping})
 	return m, nil
+}
+
+// watermillLog takes Watermill's log down a level: what it calls an error is tried
+// again, and what becomes of that we log ourselves.
+func watermillLog(log *slog.Logger) watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{
+		slog.LevelError: slog.LevelWarn, slog.LevelInfo: slog.LevelDebug,
+	})
 }
 
 // projector keeps the view of orders, and tells readers who wait for it.

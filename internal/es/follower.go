@@ -32,10 +32,11 @@ type Follower struct {
 
 // Run compares at the start, and then time and again until ctx is done.
 func (f *Follower) Run(ctx context.Context) error {
+	reached := Position(-1) // not known yet
 	end, err := f.Feed.Head(ctx)
 	for {
 		if err == nil {
-			err = f.sweep(ctx, end)
+			reached, err = f.sweep(ctx, reached, end)
 		}
 		if err != nil && ctx.Err() == nil {
 			f.Log.WarnContext(ctx, "catch up with the feed", "handler", f.Name, "err", err)
@@ -49,27 +50,26 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
-// sweep catches up with the feed as far as end.
-func (f *Follower) sweep(ctx context.Context, end Position) error {
+// sweep catches up with the feed as far as end, and returns how far it came.
+func (f *Follower) sweep(ctx context.Context, reached, end Position) (Position, error) {
 	const stretch = 2_000
-	for reached := Position(-1); ; {
+	for reached < end {
 		ids, upTo, err := f.Progress.Behind(ctx, end, stretch)
 		if err != nil {
-			return err
+			return reached, err
 		}
 		for _, id := range ids {
 			if err := f.CatchUp(ctx, id); err != nil {
-				return fmt.Errorf("catch up with %s: %w", id, err)
+				return reached, fmt.Errorf("catch up with %s: %w", id, err)
 			}
 		}
-		if upTo == reached {
-			return nil
+		if upTo <= reached {
+			return reached, nil
 		}
 		if err := f.Progress.Reached(ctx, upTo); err != nil {
-			return err
+			return reached, err
 		}
-		if reached = upTo; upTo >= end {
-			return nil
-		}
+		reached = upTo
 	}
+	return reached, nil
 }

@@ -18,7 +18,8 @@ type Gatherer struct {
 	waiting map[string][]chan error
 }
 
-// Do handles one aggregate, as part of a batch, and returns how that went.
+// Do handles one aggregate, as part of a batch, and returns how that went. It
+// does not give up half-way: others may be in the same batch.
 func (g *Gatherer) Do(ctx context.Context, id string) error {
 	done := make(chan error, 1)
 	g.mu.Lock()
@@ -31,12 +32,7 @@ func (g *Gatherer) Do(ctx context.Context, id string) error {
 		go g.loop(context.WithoutCancel(ctx))
 	}
 	g.mu.Unlock()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return <-done
 }
 
 func (g *Gatherer) loop(ctx context.Context) {

@@ -10,6 +10,7 @@ type Requester struct {
 	Sender   *Sender
 	Outcomes *Notices[Outcome] // posted by whoever carries out commands in this process
 	Poll     time.Duration     // how often to look when nobody tells; outcomes may come from elsewhere
+	Done     <-chan struct{}   // ends all waiting, so that the service can shut down
 }
 
 // Request accepts a command and waits for its outcome, at most as long as asked.
@@ -40,6 +41,8 @@ func (r *Requester) await(ctx context.Context, pending Outcome, news <-chan Outc
 				return o, err
 			}
 		case <-enough.C:
+			return pending, nil
+		case <-r.Done:
 			return pending, nil
 		case <-ctx.Done():
 			return pending, ctx.Err()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -25,6 +26,9 @@ import (
 
 // MaxBody is the largest request body, in bytes.
 const MaxBody = 1 << 20
+
+// bodyTimeout is how long a client may take to send its body.
+const bodyTimeout = 30 * time.Second
 
 // checker holds requests against the contract before they are decoded.
 type checker struct {
@@ -105,7 +109,10 @@ func pathParams(r *http.Request) map[string]string {
 }
 
 func checkBody(w http.ResponseWriter, r *http.Request, want *openapi3.RequestBody) error {
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout)) // a writer without deadlines is a test's
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	_ = conn.SetReadDeadline(time.Time{})
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return problem("body_too_large", fmt.Sprintf("the body has more than %d bytes", MaxBody))
 	}

@@ -1,0 +1,102 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/millrace/millrace/adapters/sqlstore"
+	"github.com/millrace/millrace/adapters/sqlstore/viewtest"
+	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/es/estest"
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(appendTo); path != "" {
+		os.Exit(appendUntilKilled(path))
+	}
+	os.Exit(m.Run())
+}
+
+func TestSQLite(t *testing.T) {
+	t.Parallel()
+	open := func(t *testing.T) estest.Store { return openSQLite(t) }
+	t.Run("store", func(t *testing.T) { estest.TestStore(t, open) })
+	t.Run("journal", func(t *testing.T) { estest.TestJournal(t, open) })
+	t.Run("outbox and feed", func(t *testing.T) { estest.TestOutboxAndFeed(t, open) })
+	t.Run("leases", func(t *testing.T) { estest.TestLeases(t, open) })
+	t.Run("processes", func(t *testing.T) { estest.TestProcesses(t, open, processesOf) })
+	t.Run("progress of a process", func(t *testing.T) { estest.TestProgress(t, open, processHandler) })
+	t.Run("progress of the order views", func(t *testing.T) { estest.TestProgress(t, open, viewHandler) })
+	t.Run("order views", func(t *testing.T) {
+		viewtest.TestOrderViews(t, func(t *testing.T) viewtest.Views { return sqlstore.OrderViews{Store: openSQLite(t)} })
+	})
+}
+
+func openSQLite(tb testing.TB) *sqlstore.Store {
+	tb.Helper()
+	return openFile(tb, filepath.Join(tb.TempDir(), "store.db"))
+}
+
+func openFile(tb testing.TB, path string) *sqlstore.Store {
+	tb.Helper()
+	s, err := sqlstore.Open(tb.Context(), "sqlite:"+path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	if _, err := s.Migrate(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// openRaw opens a connection of its own to a store's file.
+func openRaw(tb testing.TB, path string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	tb.Cleanup(func() { db.Close() }) // what it says no longer matters
+	return db
+}
+
+func execRaw(tb testing.TB, db *sql.DB, statements ...string) {
+	tb.Helper()
+	for _, statement := range statements {
+		if _, err := db.ExecContext(tb.Context(), statement); err != nil {
+			tb.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+func processesOf(s estest.Store, name string) es.Processes[estest.State] {
+	return sqlstore.Processes[estest.State]{Store: s.(*sqlstore.Store), Name: name}
+}
+
+func processHandler(s estest.Store) estest.Handler {
+	return estest.Handler{
+		Progress: s.(*sqlstore.Store).ProcessProgress("checkout", "order"),
+		See: func(ctx context.Context, id string, from, to es.Version) error {
+			return processesOf(s, "checkout").Save(ctx, id, estest.State{}, from, to, nil)
+		},
+	}
+}
+
+func viewHandler(s estest.Store) estest.Handler {
+	return estest.Handler{
+		Progress: s.(*sqlstore.Store).OrderViewsProgress("order-views"),
+		See: func(ctx context.Context, id string, from, to es.Version) error {
+			return sqlstore.OrderViews{Store: s.(*sqlstore.Store)}.Save(ctx, id, query.Order{}, from, to)
+		},
+	}
+}

@@ -1,0 +1,125 @@
+package estest
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/internal/es"
+)
+
+// Handler is something that follows the streams of category "order" and keeps a
+// version per aggregate.
+type Handler struct {
+	Progress es.Progress
+
+	// See tells it that it has seen an aggregate's events up to a version.
+	See func(ctx context.Context, id string, from, to es.Version) error
+}
+
+// HandlerOf returns a handler that keeps its progress in a store.
+type HandlerOf func(Store) Handler
+
+// TestProgress holds a store to what es.Progress promises.
+func TestProgress(t *testing.T, open func(*testing.T) Store, of HandlerOf) {
+	with := func(run func(*testing.T, Store, Handler)) func(*testing.T, Store) {
+		return func(t *testing.T, s Store) { run(t, s, of(s)) }
+	}
+	try(t, open, []trial{
+		{"has nothing to do while the feed is empty", with(idleProgress)},
+		{"names an aggregate until all of it was seen", with(unseenAggregate)},
+		{"names aggregates whose ids look alike", with(idsApart)},
+		{"looks no further than the limit and the end", with(stretches)},
+		{"goes on where it has reached", with(reached)},
+		{"follows streams of its own category", with(categories)},
+	})
+}
+
+// fed appends n records to the stream of each id and forwards them.
+func fed(t *testing.T, s Store, n int, streams ...es.Stream) {
+	t.Helper()
+	lease := acquired(t, s, "relay", "a", time.Hour)
+	for _, stream := range streams {
+		appended(t, s, stream, es.Version(len(read(t, s, stream, 0))), n)
+	}
+	must(t, s.Forward(t.Context(), lease, pending(t, s, 1_000_000)))
+}
+
+func wantBehind(t *testing.T, h Handler, end es.Position, limit int, upTo es.Position, want ...string) {
+	t.Helper()
+	ids, to, err := h.Progress.Behind(t.Context(), end, limit)
+	must(t, err)
+	slices.Sort(ids)
+	want = slices.Sorted(slices.Values(want))
+	if !slices.Equal(ids, want) || to != upTo {
+		t.Fatalf("behind with %q as far as %d, want %q as far as %d", ids, to, want, upTo)
+	}
+}
+
+func idleProgress(t *testing.T, s Store, h Handler) {
+	appended(t, s, "order-1", 0, 1) // is not in the feed yet
+	wantBehind(t, h, 0, 100, 0)
+	wantBehind(t, h, 0, 100, 0)
+}
+
+func unseenAggregate(t *testing.T, s Store, h Handler) {
+	fed(t, s, 3, "order-1", "order-2")
+	wantBehind(t, h, 6, 100, 6, "1", "2")
+	wantBehind(t, h, 6, 100, 6, "1", "2") // asking does not change the answer
+	must(t, h.See(t.Context(), "1", 0, 2))
+	wantBehind(t, h, 6, 100, 6, "1", "2")
+	must(t, h.See(t.Context(), "1", 2, 3))
+	wantBehind(t, h, 6, 100, 6, "2")
+	must(t, h.See(t.Context(), "2", 0, 5)) // more than is in the feed
+	wantBehind(t, h, 6, 100, 6)
+	fed(t, s, 1, "order-1")
+	wantBehind(t, h, 7, 100, 7, "1")
+}
+
+func idsApart(t *testing.T, s Store, h Handler) {
+	ids := []string{"Abc-1", "aBC-1", "Abc-1 ", "a-b-c", "%", "é"}
+	streams := make([]es.Stream, len(ids))
+	for i, id := range ids {
+		streams[i] = es.StreamOf("order", id)
+	}
+	fed(t, s, 1, streams...)
+	end := es.Position(len(ids))
+	for i, id := range ids {
+		wantBehind(t, h, end, 100, end, ids[i:]...)
+		must(t, h.See(t.Context(), id, 0, 1))
+	}
+	wantBehind(t, h, end, 100, end)
+}
+
+func stretches(t *testing.T, s Store, h Handler) {
+	fed(t, s, 2, "order-1", "order-2", "order-3")
+	wantBehind(t, h, 6, 1, 1, "1")
+	wantBehind(t, h, 6, 3, 3, "1", "2")
+	wantBehind(t, h, 3, 100, 3, "1", "2")
+	wantBehind(t, h, 4, 4, 4, "1", "2")
+	// The first event of an aggregate is all that the stretch holds of it.
+	must(t, h.See(t.Context(), "1", 0, 1))
+	wantBehind(t, h, 1, 100, 1)
+	wantBehind(t, h, 2, 100, 2, "1")
+}
+
+func reached(t *testing.T, s Store, h Handler) {
+	fed(t, s, 2, "order-1", "order-2", "order-3")
+	must(t, h.Progress.Reached(t.Context(), 2))
+	wantBehind(t, h, 6, 2, 4, "2")
+	must(t, h.Progress.Reached(t.Context(), 4))
+	wantBehind(t, h, 6, 100, 6, "3")
+	must(t, h.Progress.Reached(t.Context(), 6))
+	wantBehind(t, h, 6, 100, 6)
+	wantBehind(t, h, 5, 100, 6) // an end that lies behind
+	fed(t, s, 1, "order-1")
+	wantBehind(t, h, 7, 100, 7, "1")
+}
+
+func categories(t *testing.T, s Store, h Handler) {
+	fed(t, s, 1, "order-1", "payment-2", "orders-3", "order4-4", "xorder-5")
+	wantBehind(t, h, 5, 100, 5, "1")
+	must(t, h.See(t.Context(), "1", 0, 1))
+	wantBehind(t, h, 5, 100, 5)
+}

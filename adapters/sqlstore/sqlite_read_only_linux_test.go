@@ -53,3 +53,21 @@ func TestSQLiteRefusesAFolderThatItMayNotWriteTo(t *testing.T) {
 	}()
 	<-done
 }
+
+func TestSQLiteRefusesAFileThatItMayNotWriteTo(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(readable(t), "store.db")
+	openFile(t, path) // stays open, so that its shared memory can be read
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(file, 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		asNobody(t)
+		wantRefused(t, "sqlite:"+path)
+	}()
+	<-done
+}

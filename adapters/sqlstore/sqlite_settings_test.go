@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -138,4 +139,23 @@ func wantRefused(t *testing.T, address string) error {
 		t.Errorf("the error does not name %q: %v", address, err)
 	}
 	return err
+}
+
+func TestSQLiteReturnsAnErrorForAWriteAfterClose(t *testing.T) {
+	t.Parallel()
+	s, err := sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("it panics: %v", p)
+		}
+	}()
+	if err := s.Bury(context.Background(), sqlstore.DeadLetter{ID: "late"}); err == nil {
+		t.Error("it was written")
+	}
 }

@@ -17,6 +17,7 @@ var searches = []trial{
 	{"finds words next to each other, the last perhaps only begun", findsPhrases},
 	{"finds whatever the case and the accents", findsFolded},
 	{"finds in every item's title and description", findsInItems},
+	{"does not let a phrase reach from one text into the next", keepsTextsApart},
 	{"takes operators for words", takesWords},
 	{"finds nothing by punctuation", findsNothing},
 	{"finds an order by its new words and no longer by its old ones", findsUpdated},
@@ -86,6 +87,16 @@ func findsInItems(t *testing.T, v Views) {
 	for _, phrase := range []string{"p", "EUR", "draft", "c-1", string(id)} { // are no words of an item
 		if got := search(t, v, phrase); len(got) > 0 {
 			t.Errorf("%q finds %v, want nothing", phrase, got)
+		}
+	}
+}
+
+func keepsTextsApart(t *testing.T, v Views) {
+	save(t, v, withItem(withItem(draft(noon), "one two", "three four"), "five six", ""))
+	save(t, v, withItem(withItem(draft(noon), "seven", ""), "eight", ""))
+	for _, phrase := range []string{"two three", "four five", "seven eight", "two thr", "one two three"} {
+		if got := search(t, v, phrase); len(got) > 0 {
+			t.Errorf("%q finds %v, though its words stand in two texts", phrase, got)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 func TestOutboxAndFeed(t *testing.T, open func(*testing.T) Store) {
 	try(t, open, []trial{
 		{"holds appends whole, the oldest first", pendingInOrder},
+		{"gives about as many records as asked for", pendingLimit},
 		{"numbers the feed without gaps from 1", feedNumbers},
 		{"moves nothing twice", forwardTwice},
 		{"moves nothing twice when it is forwarded by many at once", forwardAtOnce},
@@ -92,6 +93,21 @@ func pendingInOrder(t *testing.T, s Store) {
 	for limit := 1; limit < 20; limit++ {
 		for i, p := range pending(t, s, limit) {
 			wantRecords(t, p.Records, appends[i].Records)
+		}
+	}
+}
+
+func pendingLimit(t *testing.T, s Store) {
+	for range 10 {
+		appended(t, s, newStream(), 0, 100)
+	}
+	for _, limit := range []int{1, 100, 250} {
+		n := 0
+		for _, p := range pending(t, s, limit) {
+			n += len(p.Records)
+		}
+		if n < 100 || n > limit+100 { // the append that reaches the limit is given whole
+			t.Errorf("asked for about %d records, got %d", limit, n)
 		}
 	}
 }

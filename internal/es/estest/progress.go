@@ -118,8 +118,8 @@ func reached(t *testing.T, s Store, h Handler) {
 }
 
 func categories(t *testing.T, s Store, h Handler) {
-	fed(t, s, 1, "order-1", "payment-2", "orders-3", "order4-4", "xorder-5")
-	wantBehind(t, h, 5, 100, 5, "1")
+	fed(t, s, 1, "order-1", "payment-2", "orders-3", "order4-4", "xorder-5", "ORDER-6", "Order-7")
+	wantBehind(t, h, 7, 100, 7, "1")
 	must(t, h.See(t.Context(), "1", 0, 1))
-	wantBehind(t, h, 5, 100, 5)
+	wantBehind(t, h, 7, 100, 7)
 }

@@ -26,6 +26,7 @@ func TestStore(t *testing.T, open func(*testing.T) Store) {
 		{"reads 10,000 records whole, in part and half-way", longStream},
 		{"keeps large payloads", largePayloads},
 		{"stops reading when the context is done", cancelledRead},
+		{"serves others while 64 readers pause", pausedReaders},
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -122,4 +123,27 @@ func largePayloads(t *testing.T, s Store) {
 	if !slices.ContainsFunc(page, func(got es.Envelope) bool { return bytes.Equal(got.Payload, c.Payload) }) {
 		t.Fatal("the payload of a command of 1 MiB is not what was accepted")
 	}
+}
+
+func pausedReaders(t *testing.T, s Store) {
+	a := appended(t, s, newStream(), 0, 10)
+	next := change(t, s, a.Stream, 10, 1)
+	soon(t, "read and append beside paused readers", func(ctx context.Context) error {
+		for range 64 {
+			pull, stop := iter.Pull2(s.Read(ctx, a.Stream, 0))
+			defer stop()
+			if _, err, _ := pull(); err != nil {
+				return err
+			}
+		}
+		if err := s.Append(ctx, next); err != nil {
+			return err
+		}
+		for _, err := range s.Read(ctx, a.Stream, 5) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -55,7 +55,7 @@ func versionOf(t *testing.T, s *sqlstore.Store, stream es.Stream) es.Version {
 // transaction, or leave what it did so far.
 func TestSQLiteFailureHarmsNobodyElseInTheTransaction(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"ABORT", "FAIL"} {
+	for _, kind := range []string{"ABORT", "FAIL", "ROLLBACK"} {
 		for _, table := range []string{"events", "outcomes"} {
 			t.Run(kind+" in "+table, func(t *testing.T) {
 				t.Parallel()
@@ -161,5 +161,24 @@ func TestSQLiteMissingTableHarmsOnlyThoseWhoNeedIt(t *testing.T) {
 	}
 	if n, err := s.Backlog(t.Context()); n != writers || err != nil {
 		t.Errorf("%d appends wait in the outbox, want %d; error %v", n, writers, err)
+	}
+}
+
+func TestSQLiteGoesOnAfterAnotherProcessHeldTheFileForTooLong(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, raw := openFile(t, path), openRaw(t, path)
+	first, second := addition("order-1", 0, 1), addition("order-1", 0, 1)
+	execRaw(t, raw, "BEGIN IMMEDIATE")
+	err := s.Append(t.Context(), first) // waits as long as busy_timeout says
+	execRaw(t, raw, "COMMIT")
+	if err == nil {
+		t.Fatal("an append went through while another process held the file")
+	}
+	if err := s.Append(t.Context(), second); err != nil {
+		t.Errorf("with the file free again: %v", err)
+	}
+	if v := versionOf(t, s, "order-1"); v != 1 {
+		t.Errorf("the stream is at version %d, want 1", v)
 	}
 }

@@ -48,8 +48,8 @@ func (p Progress) Behind(ctx context.Context, end es.Position, limit int) (ids [
 	if upTo <= from {
 		return nil, from, nil
 	}
-	skip := len(p.category) + 2 // the dash, and SUBSTR counts from 1
-	args := []any{skip, int64(from), int64(upTo), p.category + "-%"}
+	prefix := p.category + "-"
+	args := []any{len(prefix) + 1, int64(from), int64(upTo), len(prefix), prefix} // SUBSTR counts from 1
 	only := ""
 	if len(p.types) > 0 {
 		only = " AND type IN (" + list("?", ",", len(p.types)) + ")"
@@ -60,7 +60,7 @@ func (p Progress) Behind(ctx context.Context, end es.Position, limit int) (ids [
 	args = append(args, p.args...)
 	rows, err := p.store.query(ctx, `SELECT x.id FROM (
 			SELECT SUBSTR(stream, ?) AS id, MAX(version) AS version FROM feed
-			WHERE position > ? AND position <= ? AND stream LIKE ?`+only+` GROUP BY stream) x
+			WHERE position > ? AND position <= ? AND SUBSTR(stream, 1, ?) = ?`+only+` GROUP BY stream) x
 		WHERE COALESCE((`+p.seen+`), 0) < x.version`, args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("find what %s has not seen: %w", p.handler, err)

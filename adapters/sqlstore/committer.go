@@ -261,17 +261,22 @@ func (t *tx) close() {
 	if t == nil {
 		return
 	}
-	for _, stmt := range t.stmts {
-		_ = stmt.Close() // the connection goes with it
-	}
+	t.closeStatements()
 	_ = t.conn.Close() // back into the pool, which is closed next
+}
+
+func (t *tx) closeStatements() {
+	for _, stmt := range t.stmts {
+		_ = stmt.Close() // nothing is left to be done with it
+	}
 }
 
 // broken throws the connection away: what is left of its transaction must not
 // leak into the next one.
 func (t *tx) broken() *tx {
+	t.closeStatements()                                          // before the connection they were prepared on is gone
 	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn }) // says ErrBadConn, as asked
-	t.close()
+	_ = t.conn.Close()                                           // has been closed by now
 	return nil
 }
 

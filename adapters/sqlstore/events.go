@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"time"
 
@@ -126,56 +125,108 @@ func scanEvent(rows *sql.Rows, before ...any) (es.Record, error) {
 	return r, nil
 }
 
+// page is how many events are read before the reader gets to see them. No
+// connection is held while it does: what it does may take long, or read too.
+const page = 500
+
 // Read implements es.Store.
 func (s *Store) Read(ctx context.Context, stream es.Stream, after es.Version) iter.Seq2[es.Record, error] {
-	return s.events(ctx, "SELECT "+eventColumns+` FROM events e
-		WHERE e.stream = ? AND e.version > ? ORDER BY e.version`, string(stream), int64(after))
+	return func(yield func(es.Record, error) bool) {
+		for {
+			records, err := s.events(ctx, "SELECT "+eventColumns+` FROM events e
+				WHERE e.stream = ? AND e.version > ? ORDER BY e.version LIMIT ?`, string(stream), int64(after), page)
+			if !yieldAll(ctx, records, err, yield) || len(records) < page {
+				return
+			}
+			after = records[page-1].Version
+		}
+	}
 }
 
 // ReadTails implements es.Store.
 func (s *Store) ReadTails(ctx context.Context, tails []es.Tail) iter.Seq2[es.Record, error] {
 	return func(yield func(es.Record, error) bool) {
 		for part := range slices.Chunk(tails, maxKeys) {
-			n := padded(len(part))
-			args := make([]any, 0, 2*n)
-			for i := range n {
-				t := part[min(i, len(part)-1)]
-				if i >= len(part) {
-					t.After = math.MaxInt64 // fills up, and finds nothing
-				}
-				args = append(args, string(t.Stream), int64(t.After))
+			records, err := s.events(ctx, tailsQuery(len(part)), tailsArgs(part)...)
+			if !yieldAll(ctx, records, err, yield) {
+				return
 			}
-			text := "SELECT " + eventColumns + " FROM (" + list("SELECT ? AS stream, ? AS after", " UNION ALL ", n) + `) t
-				JOIN events e ON e.stream = t.stream AND e.version > t.after ORDER BY e.stream, e.version`
-			for r, err := range s.events(ctx, text, args...) {
-				if !yield(r, err) || err != nil {
-					return
+			for _, t := range unfinishedTails(part, records) {
+				for r, err := range s.Read(ctx, t.Stream, t.After) {
+					if !yield(r, err) || err != nil {
+						return
+					}
 				}
 			}
 		}
 	}
 }
 
-// events runs a query for eventColumns.
-func (s *Store) events(ctx context.Context, text string, args ...any) iter.Seq2[es.Record, error] {
-	return func(yield func(es.Record, error) bool) {
-		rows, err := s.query(ctx, text, args...)
-		if err != nil {
-			yield(es.Record{}, err)
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			r, err := scanEvent(rows)
-			if err == nil {
-				err = ctx.Err()
-			}
-			if !yield(r, err) || err != nil {
-				return
-			}
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			yield(es.Record{}, err)
+// tailsQuery asks for at most a page of each of n streams.
+func tailsQuery(n int) string {
+	return "SELECT " + eventColumns + " FROM (" + list("SELECT ? AS stream, ? AS after, ? AS until", " UNION ALL ", padded(n)) + `) t
+		JOIN events e ON e.stream = t.stream AND e.version > t.after AND e.version <= t.until
+		ORDER BY e.stream, e.version`
+}
+
+func tailsArgs(tails []es.Tail) []any {
+	args := make([]any, 0, 3*padded(len(tails)))
+	for _, t := range tails {
+		args = append(args, string(t.Stream), int64(t.After), int64(t.After)+page)
+	}
+	for range padded(len(tails)) - len(tails) {
+		args = append(args, "", 0, 0) // fills up, and finds nothing
+	}
+	return args
+}
+
+// unfinishedTails returns what is left of tails that filled their page.
+func unfinishedTails(tails []es.Tail, records []es.Record) []es.Tail {
+	if len(records) < page {
+		return nil
+	}
+	var left []es.Tail
+	for _, t := range tails {
+		full := t.After + page
+		if slices.ContainsFunc(records, func(r es.Record) bool { return r.Stream == t.Stream && r.Version == full }) {
+			left = append(left, es.Tail{Stream: t.Stream, After: full})
 		}
 	}
+	return left
+}
+
+// events runs a query for eventColumns.
+func (s *Store) events(ctx context.Context, text string, args ...any) ([]es.Record, error) {
+	rows, err := s.query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var records []es.Record
+	for rows.Next() {
+		r, err := scanEvent(rows)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, errors.Join(rows.Err(), rows.Close())
+}
+
+// yieldAll hands records on, then an error if there is one. It returns false
+// when that is the end.
+func yieldAll(ctx context.Context, records []es.Record, err error, yield func(es.Record, error) bool) bool {
+	for _, r := range records {
+		if err := ctx.Err(); err != nil {
+			yield(es.Record{}, err)
+			return false
+		}
+		if !yield(r, nil) {
+			return false
+		}
+	}
+	if err != nil {
+		yield(es.Record{}, err)
+	}
+	return err == nil
 }

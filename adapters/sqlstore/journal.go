@@ -52,6 +52,11 @@ func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i 
 		return fmt.Errorf("read commands: %w", err)
 	}
 
+	decided, err := decidedCommands(ctx, t, ids)
+	if err != nil {
+		return err
+	}
+
 	var commands, unfinished [][]any
 	for i, a := range accepts {
 		c := a.envelope
@@ -73,7 +78,9 @@ func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i 
 		}
 		at := c.AcceptedAt.UnixMicro()
 		commands = append(commands, []any{c.ID, c.Type, c.Target, []byte(c.Payload), expected, c.Fingerprint, metadata, at})
-		unfinished = append(unfinished, []any{c.ID, at})
+		if !decided[c.ID] {
+			unfinished = append(unfinished, []any{c.ID, at})
+		}
 	}
 	if err := t.insert(ctx, "commands", "id, type, target, payload, expected, fingerprint, metadata, accepted_at", "", commands); err != nil {
 		return err
@@ -140,29 +147,28 @@ func insertOutcomes(ctx context.Context, t *tx, outcomes []es.Outcome) error {
 	return t.delete(ctx, "unfinished_commands", "id", ids)
 }
 
-// Outcome implements es.Journal.
+// Outcome implements es.Journal. A command may have an outcome without ever
+// having been accepted, if somebody sent it straight to the broker.
 func (s *Store) Outcome(ctx context.Context, id string) (es.Outcome, error) {
-	var (
-		o       es.Outcome
-		status  sql.NullString
-		version sql.NullInt64
-		problem []byte
-	)
-	err := s.queryRow(ctx, `SELECT c.id, c.type, c.target, o.status, o.version, o.problem
-		FROM commands c LEFT JOIN outcomes o ON o.command_id = c.id WHERE c.id = ?`, []any{id},
-		&o.CommandID, &o.CommandType, &o.Target, &status, &version, &problem)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return o, es.ErrUnknownCommand
-	case err != nil:
-		return o, fmt.Errorf("read outcome of %s: %w", id, err)
-	case !status.Valid:
-		o.Status = es.StatusPending
+	o := es.Outcome{CommandID: id}
+	var problem []byte
+	err := s.queryRow(ctx, "SELECT type, target, status, version, problem FROM outcomes WHERE command_id = ?", []any{id},
+		&o.CommandType, &o.Target, &o.Status, &o.Version, &problem)
+	if err == nil {
+		if err := json.Unmarshal(problem, &o.Problem); err != nil {
+			return o, fmt.Errorf("decode problem of %s: %w", id, err)
+		}
 		return o, nil
 	}
-	o.Status, o.Version = es.Status(status.String), es.Version(version.Int64)
-	if err := json.Unmarshal(problem, &o.Problem); err != nil {
-		return o, fmt.Errorf("decode problem of %s: %w", id, err)
+	if errors.Is(err, sql.ErrNoRows) {
+		o.Status = es.StatusPending
+		err = s.queryRow(ctx, "SELECT type, target FROM commands WHERE id = ?", []any{id}, &o.CommandType, &o.Target)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, es.ErrUnknownCommand
+	}
+	if err != nil {
+		return o, fmt.Errorf("read outcome of %s: %w", id, err)
 	}
 	return o, nil
 }

@@ -48,14 +48,18 @@ func (v OrderViews) Save(ctx context.Context, steps []es.Step[query.Order]) []er
 	})
 }
 
+// between stands between the texts of an order, so that no phrase reaches from
+// one into the next. It is a word that nobody can search for: see searchPhrase.
+const between = " \ue000 "
+
 // words is what an order can be found by.
 func words(cart order.Cart) string {
 	var b strings.Builder
 	for _, l := range cart {
 		b.WriteString(l.Title)
-		b.WriteByte('\n')
+		b.WriteString(between)
 		b.WriteString(l.Description)
-		b.WriteByte('\n')
+		b.WriteString(between)
 	}
 	return b.String()
 }

@@ -22,13 +22,16 @@ func (s *Store) Pending(ctx context.Context, limit int) ([]es.Pending, error) {
 	}
 	defer rows.Close()
 	var pending []es.Pending
-	for rows.Next() {
+	for total := 0; rows.Next(); total++ {
 		var seq int64
 		r, err := scanEvent(rows, &seq)
 		if err != nil {
 			return nil, err
 		}
 		if n := len(pending); n == 0 || pending[n-1].Seq != seq {
+			if total >= limit {
+				break
+			}
 			pending = append(pending, es.Pending{Seq: seq})
 		}
 		p := &pending[len(pending)-1]

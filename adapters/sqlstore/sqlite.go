@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -76,6 +77,15 @@ func checkSQLite(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return err
+	}
+	// Only an attempt to write tells whether the file may be written to.
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "CREATE TABLE may_write (x)")
+	if err := errors.Join(err, tx.Rollback()); err != nil {
 		return err
 	}
 	if journal != "wal" || synchronous < 2 {

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/es/estest"
 )
 
 // addition is an append of n records to a stream of its own, for a new command.
@@ -141,7 +142,7 @@ func TestSQLiteMissingTableHarmsOnlyThoseWhoNeedIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	s, raw := openFile(t, path), openRaw(t, path)
 	views := sqlstore.OrderViews{Store: s}
-	if err := views.Save(t.Context(), "first", query.Order{}, 0, 1); err != nil { // its statements are prepared
+	if err := estest.SaveOne(t.Context(), views, "first", query.Order{}, 0, 1); err != nil { // its statements are prepared
 		t.Fatal(err)
 	}
 	execRaw(t, raw, "DROP TABLE order_views")
@@ -150,7 +151,7 @@ func TestSQLiteMissingTableHarmsOnlyThoseWhoNeedIt(t *testing.T) {
 	appends, saves := make([]error, writers), make([]error, writers)
 	for i := range writers {
 		all.Go(func() { appends[i] = s.Append(t.Context(), addition(es.StreamOf("order", rand.Text()), 0, 1)) })
-		all.Go(func() { saves[i] = views.Save(t.Context(), rand.Text(), query.Order{}, 0, 1) })
+		all.Go(func() { saves[i] = estest.SaveOne(t.Context(), views, rand.Text(), query.Order{}, 0, 1) })
 	}
 	all.Wait()
 	if err := errors.Join(appends...); err != nil {

@@ -79,15 +79,15 @@ func execRaw(tb testing.TB, db *sql.DB, statements ...string) {
 	}
 }
 
-func processesOf(s estest.Store, name string) es.Processes[estest.State] {
+func processesOf(s estest.Store, name string) es.States[estest.State] {
 	return sqlstore.Processes[estest.State]{Store: s.(*sqlstore.Store), Name: name}
 }
 
 func processHandler(s estest.Store) estest.Handler {
 	return estest.Handler{
-		Progress: s.(*sqlstore.Store).ProcessProgress("checkout", "order"),
+		Progress: s.(*sqlstore.Store).ProcessProgress("checkout", "order", nil),
 		See: func(ctx context.Context, id string, from, to es.Version) error {
-			return processesOf(s, "checkout").Save(ctx, id, estest.State{}, from, to, nil)
+			return estest.SaveOne(ctx, processesOf(s, "checkout"), id, estest.State{}, from, to)
 		},
 	}
 }
@@ -96,7 +96,7 @@ func viewHandler(s estest.Store) estest.Handler {
 	return estest.Handler{
 		Progress: s.(*sqlstore.Store).OrderViewsProgress("order-views"),
 		See: func(ctx context.Context, id string, from, to es.Version) error {
-			return sqlstore.OrderViews{Store: s.(*sqlstore.Store)}.Save(ctx, id, query.Order{}, from, to)
+			return estest.SaveOne(ctx, sqlstore.OrderViews{Store: s.(*sqlstore.Store)}, id, query.Order{}, from, to)
 		},
 	}
 }

@@ -101,7 +101,7 @@ func (p *Projector[S, E]) steps(ctx context.Context, ids []string) ([]Step[S], e
 		tails[i] = Tail{Stream: StreamOf(p.Category, id), After: was.Version}
 		index[tails[i].Stream] = i
 	}
-	for r, err := range p.Store.ReadTails(ctx, tails) {
+	for r, err := range p.Store.ReadTails(ctx, tails) { // holds no connection while React is at work
 		if err != nil {
 			return nil, fmt.Errorf("read %d streams: %w", len(tails), err)
 		}

@@ -45,7 +45,8 @@ type Store interface {
 	Append(context.Context, Append) error
 
 	// Read yields the records of a stream after the given version, oldest
-	// first. It stops at the first error.
+	// first. It stops at the first error. Whoever reads may take its time, and
+	// may read something else meanwhile: nothing is held up by it.
 	Read(ctx context.Context, s Stream, after Version) iter.Seq2[Record, error]
 
 	// ReadTails yields the ends of several streams, those of one stream oldest
@@ -87,8 +88,8 @@ type Pending struct {
 
 // Outbox holds what has been appended but not yet published.
 type Outbox interface {
-	// Pending returns the oldest entries, whole appends each, as many as hold
-	// about limit records.
+	// Pending returns the oldest entries, whole appends each, until they hold
+	// limit records or more.
 	Pending(ctx context.Context, limit int) ([]Pending, error)
 
 	// Forward moves published entries from the outbox to the end of the feed. It

@@ -14,11 +14,12 @@ import (
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/es/estest"
 )
 
 // Views keeps the view of orders and answers questions from it.
 type Views interface {
-	es.Views[query.Order]
+	es.States[query.Order]
 	query.Orders
 }
 
@@ -28,7 +29,7 @@ type trial struct {
 	run  func(*testing.T, Views)
 }
 
-// TestOrderViews holds a store to what es.Views and query.Orders promise.
+// TestOrderViews holds a store to what es.States and query.Orders promise.
 func TestOrderViews(t *testing.T, open func(*testing.T) Views) {
 	for _, trial := range append([]trial{
 		{"knows nothing of an order that it has not seen", unseen},
@@ -68,7 +69,7 @@ func draft(at time.Time) query.Order {
 func save(t *testing.T, v Views, o query.Order) query.OrderRow {
 	t.Helper()
 	row := query.OrderRow{ID: newID(), Version: 1, Order: o}
-	must(t, v.Save(t.Context(), string(row.ID), o, 0, 1))
+	must(t, estest.SaveOne(t.Context(), v, string(row.ID), o, 0, 1))
 	return row
 }
 
@@ -79,7 +80,7 @@ func wantRow(t *testing.T, v Views, want query.OrderRow) {
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("the order is\n%+v, want\n%+v", got, want)
 	}
-	o, version, err := v.Load(t.Context(), string(want.ID))
+	o, version, err := estest.LoadOne(t.Context(), v, string(want.ID))
 	must(t, err)
 	if version != want.Version || !reflect.DeepEqual(o, want.Order) {
 		t.Fatalf("loaded\n%+v at version %d, want\n%+v", o, version, want)
@@ -112,7 +113,7 @@ func unseen(t *testing.T, v Views) {
 		if row, err := v.Order(t.Context(), id); !errors.Is(err, query.ErrNotFound) {
 			t.Fatalf("order %q is %+v, error %v, want %v", id, row, err, query.ErrNotFound)
 		}
-		o, version, err := v.Load(t.Context(), string(id))
+		o, version, err := estest.LoadOne(t.Context(), v, string(id))
 		must(t, err)
 		seen, err := v.Seen(t.Context(), id)
 		must(t, err)
@@ -135,7 +136,7 @@ func saved(t *testing.T, v Views) {
 
 	row.Order, row.Version = draft(noon), 4
 	row.Status = order.StatusCanceled
-	must(t, v.Save(t.Context(), string(row.ID), row.Order, 1, 4))
+	must(t, estest.SaveOne(t.Context(), v, string(row.ID), row.Order, 1, 4))
 	wantRow(t, v, row)
 	wantRow(t, v, other)
 }
@@ -145,13 +146,13 @@ func stale(t *testing.T, v Views) {
 	changed := row.Order
 	changed.CustomerID = "somebody else"
 	for _, from := range []es.Version{0, 2, 5} {
-		if err := v.Save(t.Context(), string(row.ID), changed, from, 6); !errors.Is(err, es.ErrConflict) {
+		if err := estest.SaveOne(t.Context(), v, string(row.ID), changed, from, 6); !errors.Is(err, es.ErrConflict) {
 			t.Fatalf("saving from version %d says %v, want %v", from, err, es.ErrConflict)
 		}
 		wantRow(t, v, row)
 	}
 	missing := newID()
-	if err := v.Save(t.Context(), string(missing), changed, 1, 2); !errors.Is(err, es.ErrConflict) {
+	if err := estest.SaveOne(t.Context(), v, string(missing), changed, 1, 2); !errors.Is(err, es.ErrConflict) {
 		t.Fatalf("saving what is not there says %v, want %v", err, es.ErrConflict)
 	}
 	if got := list(t, v, query.ListOrders{Limit: 10}); len(got) != 1 {

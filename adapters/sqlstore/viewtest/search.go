@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/es/estest"
 )
 
 var searches = []trial{
@@ -135,7 +136,7 @@ func findsUpdated(t *testing.T, v Views) {
 		{withItem(draft(noon), "Margherita", "basil"), map[string][]order.ID{"margherita": both, "basil": {row.ID}, "funghi": nil}},
 	}
 	for _, step := range steps {
-		must(t, v.Save(t.Context(), string(row.ID), step.order, row.Version, row.Version+1))
+		must(t, estest.SaveOne(t.Context(), v, string(row.ID), step.order, row.Version, row.Version+1))
 		row.Version++
 		for phrase, want := range step.want {
 			if got := search(t, v, phrase); !slices.Equal(got, want) {
@@ -155,7 +156,7 @@ func oneSaver(t *testing.T, v Views) {
 			all.Go(func() {
 				o := withItem(draft(noon), fmt.Sprintf("round%02d saver%02d", round, i), "")
 				<-start
-				errs[i] = v.Save(t.Context(), string(id), o, round, round+1)
+				errs[i] = estest.SaveOne(t.Context(), v, string(id), o, round, round+1)
 			})
 		}
 		close(start)

@@ -19,9 +19,9 @@ type State struct {
 }
 
 // ProcessesOf returns where a store keeps the states of one process manager.
-type ProcessesOf func(s Store, name string) es.Processes[State]
+type ProcessesOf func(s Store, name string) es.States[State]
 
-// TestProcesses holds a store to what es.Processes promises.
+// TestProcesses holds a store to what es.States promises.
 func TestProcesses(t *testing.T, open func(*testing.T) Store, of ProcessesOf) {
 	with := func(run func(*testing.T, Store, ProcessesOf)) func(*testing.T, Store) {
 		return func(t *testing.T, s Store) { run(t, s, of) }
@@ -38,9 +38,9 @@ func TestProcesses(t *testing.T, open func(*testing.T) Store, of ProcessesOf) {
 	})
 }
 
-func wantProcess(t *testing.T, p es.Processes[State], id string, state State, version es.Version) {
+func wantProcess(t *testing.T, p es.States[State], id string, state State, version es.Version) {
 	t.Helper()
-	got, v, err := p.Load(t.Context(), id)
+	got, v, err := LoadOne(t.Context(), p, id)
 	must(t, err)
 	if v != version || !reflect.DeepEqual(got, state) {
 		t.Fatalf("process %s is %+v at version %d, want %+v at %d", id, got, v, state, version)
@@ -48,7 +48,7 @@ func wantProcess(t *testing.T, p es.Processes[State], id string, state State, ve
 }
 
 func newProcess(t *testing.T, s Store, of ProcessesOf) {
-	must(t, of(s, "checkout").Save(t.Context(), "1", State{Count: 1}, 0, 1, nil))
+	must(t, SaveOne(t.Context(), of(s, "checkout"), "1", State{Count: 1}, 0, 1))
 	for _, id := range []string{"", "2", "%"} {
 		wantProcess(t, of(s, "checkout"), id, State{}, 0)
 	}
@@ -57,10 +57,10 @@ func newProcess(t *testing.T, s Store, of ProcessesOf) {
 func savedProcess(t *testing.T, s Store, of ProcessesOf) {
 	p, yes := of(s, "checkout"), true
 	first := State{Steps: []string{"a", "é\x00\"'"}, Count: 1<<62 + 1, Maybe: &yes}
-	must(t, p.Save(t.Context(), "1", first, 0, 3, nil))
+	must(t, SaveOne(t.Context(), p, "1", first, 0, 3))
 	wantProcess(t, p, "1", first, 3)
 	second := State{Count: -1} // what is gone from the state is gone
-	must(t, p.Save(t.Context(), "1", second, 3, 4, nil))
+	must(t, SaveOne(t.Context(), p, "1", second, 3, 4))
 	wantProcess(t, p, "1", second, 4)
 }
 
@@ -69,7 +69,7 @@ func processesApart(t *testing.T, s Store, of ProcessesOf) {
 	for _, name := range []string{"checkout", "Checkout", "checkout ", "payments"} {
 		for _, id := range []string{"Abc-1", "aBC-1", "Abc-1 "} {
 			state := State{Steps: []string{name, id}, Count: int64(len(states))}
-			must(t, of(s, name).Save(t.Context(), id, state, 0, es.Version(len(states)+1), nil))
+			must(t, SaveOne(t.Context(), of(s, name), id, state, 0, es.Version(len(states)+1)))
 			states = append(states, state)
 		}
 	}
@@ -81,11 +81,11 @@ func processesApart(t *testing.T, s Store, of ProcessesOf) {
 func staleProcess(t *testing.T, s Store, of ProcessesOf) {
 	p := of(s, "checkout")
 	command := envelope(rand.Text())
-	wantError(t, p.Save(t.Context(), "1", State{Count: 9}, 2, 3, []es.Envelope{command}), es.ErrConflict)
+	wantError(t, SaveOne(t.Context(), p, "1", State{Count: 9}, 2, 3, command), es.ErrConflict)
 	wantProcess(t, p, "1", State{}, 0)
-	must(t, p.Save(t.Context(), "1", State{Count: 1}, 0, 2, nil))
+	must(t, SaveOne(t.Context(), p, "1", State{Count: 1}, 0, 2))
 	for _, from := range []es.Version{0, 1, 3} {
-		wantError(t, p.Save(t.Context(), "1", State{Count: 9}, from, 4, []es.Envelope{command}), es.ErrConflict)
+		wantError(t, SaveOne(t.Context(), p, "1", State{Count: 9}, from, 4, command), es.ErrConflict)
 		wantProcess(t, p, "1", State{Count: 1}, 2)
 	}
 	_, err := s.Outcome(t.Context(), command.ID)
@@ -96,7 +96,7 @@ func staleProcess(t *testing.T, s Store, of ProcessesOf) {
 func processSends(t *testing.T, s Store, of ProcessesOf) {
 	a, b := envelope("a"), envelope("b")
 	a.Expected, a.Metadata.CausationID = []es.Version{4}, "cause"
-	must(t, of(s, "checkout").Save(t.Context(), "1", State{Count: 1}, 0, 1, []es.Envelope{b, a}))
+	must(t, SaveOne(t.Context(), of(s, "checkout"), "1", State{Count: 1}, 0, 1, b, a))
 	wantCommands(t, s, a, b)
 	wantPending(t, s, "a")
 	if _, known, err := s.Accept(t.Context(), a); err != nil || !known {
@@ -107,11 +107,11 @@ func processSends(t *testing.T, s Store, of ProcessesOf) {
 func processRepeats(t *testing.T, s Store, of ProcessesOf) {
 	p := of(s, "checkout")
 	a, b, c := envelope("a"), envelope("b"), envelope("c")
-	must(t, p.Save(t.Context(), "1", State{Count: 1}, 0, 1, []es.Envelope{a, b, a}))
+	must(t, SaveOne(t.Context(), p, "1", State{Count: 1}, 0, 1, a, b, a))
 	must(t, s.Finish(t.Context(), succeeded("a", 5)))
 	later := b
 	later.AcceptedAt = b.AcceptedAt.Add(1000)
-	must(t, p.Save(t.Context(), "1", State{Count: 2}, 1, 2, []es.Envelope{a, later, c}))
+	must(t, SaveOne(t.Context(), p, "1", State{Count: 2}, 1, 2, a, later, c))
 	wantProcess(t, p, "1", State{Count: 2}, 2)
 	wantOutcome(t, s, succeeded("a", 5))
 	wantCommands(t, s, b, c)
@@ -124,7 +124,7 @@ func oneSaver(t *testing.T, s Store, of ProcessesOf) {
 	for step := range es.Version(steps) {
 		errs := together(savers, func(i int) error {
 			command := envelope(fmt.Sprintf("%02d/%02d", step, i))
-			return p.Save(t.Context(), "1", State{Count: int64(i)}, step, step+1, []es.Envelope{command})
+			return SaveOne(t.Context(), p, "1", State{Count: int64(i)}, step, step+1, command)
 		})
 		won := winner(t, errs, es.ErrConflict)
 		sent = append(sent, fmt.Sprintf("%02d/%02d", step, won))
@@ -139,9 +139,20 @@ func cancelledSave(t *testing.T, s Store, of ProcessesOf) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 { // often, since a select takes its pick
-		err := of(s, "checkout").Save(ctx, "1", State{Count: 1}, 0, 1, []es.Envelope{envelope("a")})
+		err := SaveOne(ctx, of(s, "checkout"), "1", State{Count: 1}, 0, 1, envelope("a"))
 		wantError(t, err, context.Canceled)
 	}
 	wantProcess(t, of(s, "checkout"), "1", State{}, 0)
 	wantCommands(t, s)
+}
+
+// LoadOne loads one state and the version it has seen, both zero if it is new.
+func LoadOne[S any](ctx context.Context, states es.States[S], id string) (S, es.Version, error) {
+	seen, err := states.Load(ctx, []string{id})
+	return seen[id].State, seen[id].Version, err
+}
+
+// SaveOne saves one state that has seen version from, with the commands it sends.
+func SaveOne[S any](ctx context.Context, states es.States[S], id string, s S, from, to es.Version, send ...es.Envelope) error {
+	return states.Save(ctx, []es.Step[S]{{ID: id, State: s, From: from, To: to, Send: send}})[0]
 }

@@ -41,10 +41,7 @@ func TestNoSequenceOfCommandsBreaksAnOrder(t *testing.T) {
 			"cancel": cancel("not hungry"), "refund": refund(payment),
 		}[name]
 	}
-	codec, err := es.NewCodec(order.Catalogue(), order.Event.EventType)
-	if err != nil {
-		t.Fatal(err)
-	}
+	codec := newCodec(t)
 	rapid.Check(t, func(t *rapid.T) {
 		l := &life{codec: codec, taken: map[string]order.Money{}, back: map[string]order.Money{}}
 		// Most lives begin with an order, or they would stay empty for long.

@@ -1,0 +1,116 @@
+package command_test
+
+import (
+	"bytes"
+	"flag"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/app/command"
+	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/internal/es/estest"
+)
+
+var update = flag.Bool("update", false, "add the golden files that are missing")
+
+const id order.ID = "019564f0-5f00-7000-8000-000000000001"
+
+var (
+	noon = time.Date(2025, 3, 1, 12, 0, 0, 123_456_000, time.UTC)
+	home = order.Address{Name: "Ann", Line1: "Dam 1", Line2: "2nd floor", PostalCode: "1012 JS", City: "Amsterdam", Country: "NL"}
+	cart = order.Cart{{
+		ProductID: "p-1", Title: "Margherita", Description: "tomato & <mozzarella>", Quantity: 2,
+		UnitPrice: order.Money{Amount: 950, Currency: "EUR"},
+	}}
+)
+
+// written says what each golden file stands for. The values use every field.
+var written = map[string]command.Command{
+	"order.create.v1": command.CreateOrder{
+		Order: id, Draft: order.Draft{CustomerID: "c-42", Email: "ann@example.com", Cart: cart, DeliveryAddress: home},
+	},
+	"order.update_cart.v1":             command.UpdateCart{Order: id, Cart: cart},
+	"order.change_delivery_address.v1": command.ChangeDeliveryAddress{Order: id, DeliveryAddress: home},
+	"order.pay.v1":                     command.PayOrder{Order: id, Payment: "pay-1", Method: "tok_ok"},
+	"order.submit.v1":                  command.SubmitOrder{Order: id, Payment: "pay-1", Method: "tok_ok"},
+	"order.confirm_payment.v1":         command.ConfirmPayment{Order: id, Payment: "pay-1"},
+	"order.decline_payment.v1":         command.DeclinePayment{Order: id, Payment: "pay-1", Reason: "no funds"},
+	"order.approve.v1":                 command.ApproveOrder{Order: id},
+	"order.reject.v1":                  command.RejectOrder{Order: id, Reason: "no oven"},
+	"order.ship.v1":                    command.ShipOrder{Order: id, Carrier: "bike", TrackingNumber: "t-7"},
+	"order.complete.v1":                command.CompleteOrder{Order: id, DeliveredAt: noon},
+	"order.cancel.v1":                  command.CancelOrder{Order: id, Reason: "not hungry"},
+	"order.refund.v1":                  command.RefundOrder{Order: id, Payment: "pay-1"},
+}
+
+func newCodec(t testing.TB) *command.Codec {
+	t.Helper()
+	codec, err := command.NewCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return codec
+}
+
+func TestEveryCommandEverJournaledStillDecodes(t *testing.T) {
+	t.Parallel()
+	estest.Golden[command.Command]{
+		Dir: "testdata/commands", Codec: newCodec(t), Catalogue: command.Catalogue(), Values: written, Add: *update,
+	}.Test(t)
+}
+
+func TestCatalogueListsEveryCommand(t *testing.T) {
+	t.Parallel()
+	if got, want := estest.TypeNames(command.Catalogue()), estest.TypesWith(t, ".", "CommandType"); !slices.Equal(got, want) {
+		t.Errorf("the catalogue lists\n\t%v\nand the source has\n\t%v", got, want)
+	}
+}
+
+func TestCommandsAreNamedAfterTheOrderAndAimAtIt(t *testing.T) {
+	t.Parallel()
+	for file, c := range written {
+		if file != c.CommandType()+".v1" || !strings.HasPrefix(c.CommandType(), "order.") {
+			t.Errorf("%T is called %q, want %q", c, c.CommandType(), strings.TrimSuffix(file, ".v1"))
+		}
+		if c.Target() != id {
+			t.Errorf("%T aims at %q, want its order", c, c.Target())
+		}
+	}
+}
+
+// FuzzCodec wants that no bytes under the name of a command do harm, and that
+// what can be read stays the same when it is written and read again.
+func FuzzCodec(f *testing.F) {
+	codec := newCodec(f)
+	for _, c := range written {
+		name, _, data, err := codec.Encode(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(name, []byte(data))
+	}
+	for _, data := range []string{``, `null`, `[]`, `{"delivered_at":null}`, `{"delivered_at":"0001-01-01T01:00:00+01:00"}`} {
+		f.Add("order.complete", []byte(data))
+	}
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		read, err := codec.Decode(name, 1, data)
+		if err != nil {
+			return
+		}
+		name, schema, first, err := codec.Encode(read)
+		if err != nil {
+			t.Fatalf("encode %+v: %v", read, err)
+		}
+		again, err := codec.Decode(name, schema, first)
+		if err != nil {
+			t.Fatalf("decode %s: %v", first, err)
+		}
+		// A zero time in another zone is written as none at all, so the values
+		// are compared in the form they are kept in.
+		if _, _, second, err := codec.Encode(again); err != nil || !bytes.Equal(first, second) {
+			t.Errorf("%s was written as\n\t%s\nand then as\n\t%s (%v)", data, first, second, err)
+		}
+	})
+}

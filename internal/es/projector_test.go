@@ -1,0 +1,130 @@
+package es_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"github.com/millrace/millrace/internal/es"
+)
+
+// shelf keeps one view, or one process with the commands it sent. Before a save
+// it calls interrupt, once.
+type shelf struct {
+	state     tally
+	version   es.Version
+	sent      []es.Envelope
+	saves     []string
+	interrupt func()
+	broken    error
+}
+
+func (s *shelf) Load(_ context.Context, id string) (tally, es.Version, error) {
+	if id != "7" {
+		return 0, 0, fmt.Errorf("asked for %q", id)
+	}
+	return s.state, s.version, nil
+}
+
+func (s *shelf) save(n tally, from, to es.Version, send []es.Envelope) error {
+	if i := s.interrupt; i != nil {
+		s.interrupt = nil
+		i()
+	}
+	if s.broken != nil {
+		return s.broken
+	}
+	if s.version != from {
+		return fmt.Errorf("save: %w", es.ErrConflict)
+	}
+	s.state, s.version, s.sent = n, to, append(s.sent, send...)
+	s.saves = append(s.saves, fmt.Sprintf("%d at %d", n, to))
+	return nil
+}
+
+// viewShelf is a shelf for a view.
+type viewShelf struct{ shelf }
+
+func (s *viewShelf) Save(_ context.Context, _ string, n tally, from, to es.Version) error {
+	return s.save(n, from, to, nil)
+}
+
+func newProjector(t *testing.T, store es.Store, views *viewShelf) *es.Projector[tally, added] {
+	return &es.Projector[tally, added]{Category: "tally", Store: store, Codec: newCodec(t), Views: views}
+}
+
+func TestProjectorFoldsEveryEventOnceHoweverOftenItIsCalled(t *testing.T) {
+	t.Parallel()
+	store, views := &reader{}, &viewShelf{}
+	p := newProjector(t, store, views)
+	for _, call := range []struct {
+		when    string
+		history []es.Record
+		want    es.Version
+	}{
+		{"before anything happened", nil, 0},
+		{"the first message", history(1), 1},
+		{"the same message again", history(1), 1},
+		{"a message that overtook two others", history(1, 2, 3, 4), 4},
+		{"the messages it overtook", history(1, 2, 3, 4), 4},
+	} {
+		store.records = call.history
+		if got, err := p.CatchUp(t.Context(), "7"); err != nil || got != call.want {
+			t.Errorf("%s: caught up to %d, %v, want %d", call.when, got, err, call.want)
+		}
+	}
+	if want := []string{"1 at 1", "10 at 4"}; !reflect.DeepEqual(views.saves, want) {
+		t.Errorf("saved %v, want %v", views.saves, want)
+	}
+}
+
+func TestProjectorStartsAgainWhenSomebodyElseBroughtTheViewFurther(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		further tally
+		version es.Version
+		want    []string
+	}{
+		"but not to the end": {1, 1, []string{"6 at 3"}},
+		"to the end":         {6, 3, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			views := &viewShelf{}
+			views.interrupt = func() { views.state, views.version = test.further, test.version }
+			got, err := newProjector(t, &reader{records: history(1, 2, 3)}, views).CatchUp(t.Context(), "7")
+			if err != nil || got != 3 || views.state != 6 || !reflect.DeepEqual(views.saves, test.want) {
+				t.Errorf("caught up to %d, %v, saved %v, the view is %d; want version 3, %v and 6", got, err, views.saves, views.state, test.want)
+			}
+		})
+	}
+}
+
+func TestProjectorSavesNothingThatItIsNotSureOf(t *testing.T) {
+	t.Parallel()
+	damaged := history(1, 2)
+	damaged[1].Type = "unknown"
+	for name, test := range map[string]struct {
+		store  es.Store
+		broken error
+		want   error // nil when any error will do
+	}{
+		"the stream breaks off":      {&unreadable{reader{records: history(1)}}, nil, errBroken},
+		"a record cannot be decoded": {&reader{records: damaged}, nil, nil},
+		"the save breaks":            {&reader{records: history(1)}, errBroken, errBroken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			views := &viewShelf{shelf{broken: test.broken}}
+			got, err := newProjector(t, test.store, views).CatchUp(t.Context(), "7")
+			if err == nil || (test.want != nil && !errors.Is(err, test.want)) || got != 0 || len(views.saves) > 0 {
+				t.Errorf("caught up to %d, %v and saved %v, want the error %v and nothing saved", got, err, views.saves, test.want)
+			}
+		})
+	}
+	if _, err := newProjector(t, &reader{}, &viewShelf{}).CatchUp(t.Context(), "8"); err == nil {
+		t.Error("a view that cannot be loaded was caught up with")
+	}
+}

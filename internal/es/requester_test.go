@@ -1,0 +1,151 @@
+package es_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/millrace/millrace/internal/es"
+)
+
+// newRequester returns a requester whose commands are accepted as pending.
+func newRequester(b *book, publish func(context.Context, es.Envelope) error) *es.Requester {
+	if b.accept == nil {
+		b.accept = func(c es.Envelope) (es.Outcome, bool, error) { return pending(c), false, nil }
+	}
+	if publish == nil {
+		publish = func(context.Context, es.Envelope) error { return nil }
+	}
+	log, _ := logged()
+	return &es.Requester{
+		Sender: &es.Sender{Journal: b, Publish: publish, Log: log}, Outcomes: &es.Notices[es.Outcome]{}, Poll: time.Second,
+	}
+}
+
+// request runs Request in a bubble and says how long it took. It wants nobody to
+// wait for news afterwards.
+func request(t *testing.T, ctx context.Context, r *es.Requester, wait time.Duration) (es.Outcome, time.Duration, error) {
+	t.Helper()
+	began := time.Now()
+	o, err := r.Request(ctx, add, wait)
+	if n := r.Outcomes.Watched(); n > 0 {
+		t.Errorf("%d commands are still watched, want none", n)
+	}
+	return o, time.Since(began), err
+}
+
+func wantAnswer(t *testing.T, o es.Outcome, took time.Duration, err error, want es.Outcome, after time.Duration) {
+	t.Helper()
+	if err != nil || o != want || took != after {
+		t.Errorf("got %+v, %v after %v, want %+v after %v", o, err, took, want, after)
+	}
+}
+
+func TestRequesterAnswersByNews(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRequester(&book{}, nil)
+		go func() {
+			time.Sleep(300 * time.Millisecond) // of the bubble's time
+			r.Outcomes.Post("another", es.Outcome{})
+			r.Outcomes.Post("c-1", succeeded)
+		}()
+		o, took, err := request(t, t.Context(), r, 5*time.Second)
+		wantAnswer(t, o, took, err, succeeded, 300*time.Millisecond)
+	})
+}
+
+func TestRequesterHearsNewsThatIsFasterThanItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r *es.Requester
+		r = newRequester(&book{}, func(context.Context, es.Envelope) error {
+			r.Outcomes.Post("c-1", succeeded) // carried out before Publish returns
+			return nil
+		})
+		o, took, err := request(t, t.Context(), r, 5*time.Second)
+		wantAnswer(t, o, took, err, succeeded, 0)
+	})
+}
+
+func TestRequesterAnswersByLookingWhenNobodyTells(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		r := newRequester(&book{outcomes: func(string) (es.Outcome, error) {
+			if time.Since(began) < 2500*time.Millisecond {
+				return pending(add), nil
+			}
+			return succeeded, nil
+		}}, nil)
+		o, took, err := request(t, t.Context(), r, 5*time.Second)
+		wantAnswer(t, o, took, err, succeeded, 3*time.Second)
+	})
+}
+
+func TestRequesterSaysPendingWhenTimeIsUp(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{-time.Second, 0, 2500 * time.Millisecond} {
+		t.Run(wait.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRequester(&book{outcomes: func(string) (es.Outcome, error) { return pending(add), nil }}, nil)
+				o, took, err := request(t, t.Context(), r, wait)
+				wantAnswer(t, o, took, err, pending(add), max(wait, 0))
+			})
+		})
+	}
+}
+
+func TestRequesterAnswersARepetitionAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRequester(&book{accept: func(es.Envelope) (es.Outcome, bool, error) { return succeeded, true, nil }}, nil)
+		o, took, err := request(t, t.Context(), r, 5*time.Second)
+		wantAnswer(t, o, took, err, succeeded, 0)
+	})
+}
+
+func TestRequesterWaitsWithARepetitionForAnOutcomeThatIsStillToCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRequester(&book{
+			accept:   func(c es.Envelope) (es.Outcome, bool, error) { return pending(c), true, nil },
+			outcomes: func(string) (es.Outcome, error) { return succeeded, nil },
+		}, func(context.Context, es.Envelope) error { t.Error("a repetition was published"); return nil })
+		o, took, err := request(t, t.Context(), r, 5*time.Second)
+		wantAnswer(t, o, took, err, succeeded, time.Second)
+	})
+}
+
+func TestRequesterReturnsWhatWentWrong(t *testing.T) {
+	t.Parallel()
+	for name, b := range map[string]*book{
+		"with the acceptance": {accept: func(es.Envelope) (es.Outcome, bool, error) { return es.Outcome{}, false, errBroken }},
+		"with looking":        {outcomes: func(string) (es.Outcome, error) { return es.Outcome{}, errBroken }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o, _, err := request(t, t.Context(), newRequester(b, nil), 5*time.Second)
+				if !errors.Is(err, errBroken) || o.Status == es.StatusSucceeded {
+					t.Errorf("got %+v, %v, want %v", o, err, errBroken)
+				}
+			})
+		})
+	}
+}
+
+func TestRequesterStopsWaitingWhenTheCallerLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, took, err := request(t, ctx, newRequester(&book{}, nil), 5*time.Second)
+		if !errors.Is(err, context.DeadlineExceeded) || took != 300*time.Millisecond {
+			t.Errorf("got %v after %v, want the context's error after 300ms", err, took)
+		}
+	})
+}

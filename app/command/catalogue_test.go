@@ -18,9 +18,10 @@ var update = flag.Bool("update", false, "add the golden files that are missing")
 const id order.ID = "019564f0-5f00-7000-8000-000000000001"
 
 var (
-	noon = time.Date(2025, 3, 1, 12, 0, 0, 123_456_000, time.UTC)
-	home = order.Address{Name: "Ann", Line1: "Dam 1", Line2: "2nd floor", PostalCode: "1012 JS", City: "Amsterdam", Country: "NL"}
-	cart = order.Cart{{
+	noon  = time.Date(2025, 3, 1, 12, 0, 0, 123_456_000, time.UTC)
+	total = order.Money{Amount: 1900, Currency: "EUR"}
+	home  = order.Address{Name: "Ann", Line1: "Dam 1", Line2: "2nd floor", PostalCode: "1012 JS", City: "Amsterdam", Country: "NL"}
+	cart  = order.Cart{{
 		ProductID: "p-1", Title: "Margherita", Description: "tomato & <mozzarella>", Quantity: 2,
 		UnitPrice: order.Money{Amount: 950, Currency: "EUR"},
 	}}

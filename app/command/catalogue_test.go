@@ -62,6 +62,20 @@ func TestEveryCommandEverJournaledStillDecodes(t *testing.T) {
 	}.Test(t)
 }
 
+// What is optional is not written when it is not there, so that a command looks
+// the same before and after the field was invented.
+func TestCommandsLeaveOutWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	const want = `{"order_id":"` + string(id) + `"}`
+	for _, c := range []command.Command{
+		command.SubmitOrder{Order: id}, command.ShipOrder{Order: id}, command.CompleteOrder{Order: id},
+	} {
+		if sealed, err := command.Seal(newCodec(t), c); err != nil || string(sealed.Payload) != want {
+			t.Errorf("%s is written as %s (%v), want %s", c.CommandType(), sealed.Payload, err, want)
+		}
+	}
+}
+
 func TestCatalogueListsEveryCommand(t *testing.T) {
 	t.Parallel()
 	if got, want := estest.TypeNames(command.Catalogue()), estest.TypesWith(t, ".", "CommandType"); !slices.Equal(got, want) {

@@ -59,6 +59,26 @@ func TestEveryEventEverWrittenStillDecodes(t *testing.T) {
 	}.Test(t)
 }
 
+// What is optional is not written when it is not there, so that an event looks
+// the same before and after the field was invented.
+func TestEventsLeaveOutWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		event order.Event
+		want  string
+	}{
+		{order.Shipped{At: noon}, `{"at":"2025-03-01T12:00:00Z"}`},
+		{order.DeliveryAddressChanged{DeliveryAddress: home, At: noon}, `{"delivery_address":{"name":"Ann","line1":"Dam 1",` +
+			`"postal_code":"1012 JS","city":"Amsterdam","country":"NL"},"at":"2025-03-01T12:00:00Z"}`},
+		{order.CartUpdated{Cart: onePizza, Total: ten, At: noon}, `{"items":[{"product_id":"p-1","title":"Margherita","quantity":1,` +
+			`"unit_price":{"amount":1000,"currency":"EUR"}}],"total":{"amount":1000,"currency":"EUR"},"at":"2025-03-01T12:00:00Z"}`},
+	} {
+		if _, _, got, err := newCodec(t).Encode(test.event); err != nil || string(got) != test.want {
+			t.Errorf("%s is written as\n\t%s (%v)\nwant\n\t%s", test.event.EventType(), got, err, test.want)
+		}
+	}
+}
+
 func TestCatalogueListsEveryEvent(t *testing.T) {
 	t.Parallel()
 	if got, want := estest.TypeNames(order.Catalogue()), estest.TypesWith(t, ".", "isEvent"); !slices.Equal(got, want) {

@@ -27,7 +27,12 @@ type book struct {
 
 func (b *book) Accept(_ context.Context, c es.Envelope) (es.Outcome, bool, error) { return b.accept(c) }
 
-func (b *book) Outcome(_ context.Context, id string) (es.Outcome, error) { return b.outcomes(id) }
+func (b *book) Outcome(_ context.Context, id string) (es.Outcome, error) {
+	if b.outcomes == nil {
+		return pending(es.Envelope{ID: id}), nil
+	}
+	return b.outcomes(id)
+}
 
 func (b *book) Unfinished(_ context.Context, before time.Time, after es.Envelope, limit int) ([]es.Envelope, error) {
 	if after.ID == "" {

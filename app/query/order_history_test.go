@@ -134,8 +134,14 @@ func TestHistoryListsTheEventsAfterAVersion(t *testing.T) {
 			}
 		})
 	}
-	if records, err := newHistory(t, nil).Events(t.Context(), "8", 0, 10); !errors.Is(err, query.ErrNotFound) {
-		t.Errorf("got %v, %v for an order that does not exist, want %v", records, err, query.ErrNotFound)
+}
+
+func TestHistoryKnowsNoEventsOfAnOrderThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	for _, after := range []es.Version{0, 2} {
+		if records, err := newHistory(t, nil).Events(t.Context(), "8", after, 10); !errors.Is(err, query.ErrNotFound) {
+			t.Errorf("after version %d: got %v, %v, want %v", after, records, err, query.ErrNotFound)
+		}
 	}
 }
 

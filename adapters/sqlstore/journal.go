@@ -77,12 +77,12 @@ func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i 
 			return fmt.Errorf("encode metadata: %w", err)
 		}
 		at := c.AcceptedAt.UnixMicro()
-		commands = append(commands, []any{c.ID, c.Type, c.Target, []byte(c.Payload), expected, c.Fingerprint, metadata, at})
+		commands = append(commands, []any{c.ID, c.Type, c.Target, c.Schema, []byte(c.Payload), expected, c.Fingerprint, metadata, at})
 		if !decided[c.ID] {
 			unfinished = append(unfinished, []any{c.ID, at})
 		}
 	}
-	if err := t.insert(ctx, "commands", "id, type, target, payload, expected, fingerprint, metadata, accepted_at", "", commands); err != nil {
+	if err := t.insert(ctx, "commands", "id, type, target, schema, payload, expected, fingerprint, metadata, accepted_at", "", commands); err != nil {
 		return err
 	}
 	return t.insert(ctx, "unfinished_commands", "id, accepted_at", "", unfinished)
@@ -179,7 +179,7 @@ func (s *Store) Unfinished(ctx context.Context, before time.Time, after es.Envel
 	if after.ID != "" {
 		from = after.AcceptedAt.UnixMicro()
 	}
-	rows, err := s.query(ctx, `SELECT c.id, c.type, c.target, c.payload, c.expected, c.fingerprint, c.metadata, c.accepted_at
+	rows, err := s.query(ctx, `SELECT c.id, c.type, c.target, c.schema, c.payload, c.expected, c.fingerprint, c.metadata, c.accepted_at
 		FROM unfinished_commands u JOIN commands c ON c.id = u.id
 		WHERE u.accepted_at < ? AND (u.accepted_at > ? OR (u.accepted_at = ? AND u.id > ?))
 		ORDER BY u.accepted_at, u.id LIMIT ?`, before.UnixMicro(), from, from, after.ID, limit)
@@ -204,7 +204,7 @@ func scanEnvelope(rows *sql.Rows) (es.Envelope, error) {
 		payload, expected, metadata []byte
 		at                          int64
 	)
-	if err := rows.Scan(&c.ID, &c.Type, &c.Target, &payload, &expected, &c.Fingerprint, &metadata, &at); err != nil {
+	if err := rows.Scan(&c.ID, &c.Type, &c.Target, &c.Schema, &payload, &expected, &c.Fingerprint, &metadata, &at); err != nil {
 		return c, fmt.Errorf("scan command: %w", err)
 	}
 	if err := errors.Join(json.Unmarshal(expected, &c.Expected), json.Unmarshal(metadata, &c.Metadata)); err != nil {

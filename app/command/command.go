@@ -45,11 +45,11 @@ func NewCodec() (*Codec, error) { return es.NewCodec(Catalogue(), Command.Comman
 // Seal puts a command into an envelope. The id, where it comes from and when it
 // was accepted are the sender's to fill in.
 func Seal(codec *Codec, c Command) (es.Envelope, error) {
-	name, _, payload, err := codec.Encode(c)
+	name, schema, payload, err := codec.Encode(c)
 	if err != nil {
 		return es.Envelope{}, err
 	}
-	return es.Envelope{Type: name, Target: string(c.Target()), Payload: payload}, nil
+	return es.Envelope{Type: name, Target: string(c.Target()), Schema: schema, Payload: payload}, nil
 }
 
 // Handler carries out a command and says what became of it. An error means that
@@ -76,7 +76,7 @@ func NewOrders(c es.ExecutorConfig[order.Event]) *Orders {
 // NewHandler returns the one handler that carries out every command.
 func NewHandler(orders *Orders, codec *Codec) Handler {
 	return func(ctx context.Context, e es.Envelope) (es.Outcome, error) {
-		c, err := codec.Decode(e.Type, 1, e.Payload)
+		c, err := codec.Decode(e.Type, e.Schema, e.Payload)
 		if err != nil {
 			return es.Outcome{}, err
 		}

@@ -43,10 +43,10 @@ func newHandler(t *testing.T, l *ledger) command.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return command.NewHandler(&command.Orders{
-		Category: command.Category, Store: l, Journal: l, Codec: events,
+	return command.NewHandler(command.NewOrders(es.ExecutorConfig[order.Event]{
+		Store: l, Journal: l, Codec: events,
 		Now: func() time.Time { return noon }, NewID: func() string { return "e-1" },
-	}, newCodec(t))
+	}), newCodec(t))
 }
 
 func TestHandlerCarriesOutWhatWasSealed(t *testing.T) {
@@ -132,8 +132,8 @@ func TestEveryCommandHandsOnAllItSays(t *testing.T) {
 func TestHandlerHasNoOutcomeForWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]es.Envelope{
-		"an unknown command": {ID: "c-1", Type: "order.frobnicate", Target: "7", Payload: []byte(`{}`)},
-		"a damaged payload":  {ID: "c-1", Type: "order.approve", Target: "7", Payload: []byte(`{`)},
+		"an unknown command": {ID: "c-1", Type: "order.frobnicate", Target: "7", Schema: 1, Payload: []byte(`{}`)},
+		"a damaged payload":  {ID: "c-1", Type: "order.approve", Target: "7", Schema: 1, Payload: []byte(`{`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

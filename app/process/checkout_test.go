@@ -44,7 +44,7 @@ func TestProcessesSayWhereTheirCommandsComeFrom(t *testing.T) {
 	cause := record(3, submitted)
 	want := es.Envelope{
 		ID: es.DeriveID("checkout", cause.ID, "order.approve"), Type: "order.approve", Target: "7",
-		Payload: []byte(`{"order_id":"7"}`), AcceptedAt: cause.OccurredAt,
+		Schema: 1, Payload: []byte(`{"order_id":"7"}`), AcceptedAt: cause.OccurredAt,
 		Metadata: es.Metadata{CorrelationID: "r-1", CausationID: cause.ID, Traceparent: "00-aa-bb-01", Actor: "process:checkout"},
 	}
 	if !reflect.DeepEqual(sent[0], want) {

@@ -67,8 +67,11 @@ func (h *History) Events(ctx context.Context, id order.ID, after es.Version, lim
 			break
 		}
 	}
-	if len(records) == 0 && after == 0 {
-		return nil, ErrNotFound
+	if len(records) > 0 {
+		return records, nil
 	}
-	return records, nil
+	for _, err := range h.Store.Read(ctx, es.StreamOf(h.Category, string(id)), 0) {
+		return nil, err // there is an order; it has not come that far
+	}
+	return nil, ErrNotFound
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Draft is what a new order is made of.
@@ -50,6 +51,6 @@ func (o Order) Create(d Draft, at time.Time) ([]Event, error) {
 // on both sides of one @, and no blanks.
 func isEmail(s string) bool {
 	name, host, found := strings.Cut(s, "@")
-	return found && name != "" && host != "" && len(s) <= 254 &&
+	return found && name != "" && host != "" && utf8.RuneCountInString(s) <= 254 &&
 		!strings.Contains(host, "@") && !strings.ContainsFunc(s, unicode.IsSpace)
 }

@@ -19,7 +19,7 @@ func (o Order) payable() error {
 	switch o.payment {
 	case PaymentPending:
 		return ErrPaymentPending
-	case PaymentTaken, PaymentReturned:
+	case PaymentTaken:
 		return ErrAlreadyPaid
 	}
 	return nil

@@ -35,6 +35,9 @@ type rule struct {
 // testing tools that tests of the inner layers may use.
 var testTools = []string{"pgregory.net/rapid", "go.uber.org/goleak"}
 
+// testKits hold suites that tests share. Only tests import them.
+var testKits = []string{"internal/es/estest", "adapters/sqlstore/viewtest"}
+
 // rules go from the inside out. A package may always import those below its own
 // folder, except that each adapter and each port stands alone.
 var rules = []rule{
@@ -63,10 +66,10 @@ func objection(s source, imported string) string {
 	if !ok {
 		return "no rule says what may be imported here"
 	}
-	production := !s.test() && !under(s.name, "internal/es/estest")
+	production := !s.test() && !anyUnder(s.name, testKits)
 	if own, inside := strings.CutPrefix(imported, module); inside {
 		switch {
-		case production && under(own, "internal/es/estest"):
+		case production && anyUnder(own, testKits):
 			return "test helpers are for tests"
 		case under(own, unit(s.name)):
 			return ""

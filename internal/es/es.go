@@ -70,6 +70,7 @@ type Envelope struct {
 	ID          string
 	Type        string
 	Target      string // the id of the aggregate
+	Schema      int    // the version of the payload's shape, from 1
 	Payload     json.RawMessage
 	Expected    []Version // the versions the sender will accept; none means any
 	Fingerprint string    // of the request, so that its id is not used for another one

@@ -32,11 +32,11 @@ func (tooMuch) RejectionCode() string { return "too_much" }
 
 func newExecutor(t *testing.T, d *desk) *es.Executor[tally, added] {
 	ids := 0
-	return &es.Executor[tally, added]{
+	return es.NewExecutor[tally](es.ExecutorConfig[added]{
 		Category: "tally", Store: d, Journal: d, Codec: newCodec(t), Retries: 2,
 		Now:   func() time.Time { return noon.Add(time.Minute) },
 		NewID: func() string { ids++; return fmt.Sprintf("id-%d", ids) },
-	}
+	})
 }
 
 var (

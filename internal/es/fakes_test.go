@@ -74,6 +74,31 @@ func (s *reader) Read(_ context.Context, stream es.Stream, after es.Version) ite
 	}
 }
 
+// ReadTails implements es.Store.
+func (s *reader) ReadTails(ctx context.Context, tails []es.Tail) iter.Seq2[es.Record, error] {
+	return func(yield func(es.Record, error) bool) {
+		for _, t := range tails {
+			for r, err := range s.Read(ctx, t.Stream, t.After) {
+				if !yield(r, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// countingStore counts how often a desk is read.
+type countingStore struct {
+	*desk
+	reads *int
+}
+
+// Read implements es.Store.
+func (s *countingStore) Read(ctx context.Context, stream es.Stream, after es.Version) iter.Seq2[es.Record, error] {
+	*s.reads++
+	return s.desk.Read(ctx, stream, after)
+}
+
 // unreadable is a store that breaks after some records.
 type unreadable struct{ reader }
 
@@ -87,6 +112,11 @@ func (s *unreadable) Read(ctx context.Context, stream es.Stream, after es.Versio
 		}
 		yield(es.Record{}, errBroken)
 	}
+}
+
+// ReadTails implements es.Store.
+func (s *unreadable) ReadTails(ctx context.Context, tails []es.Tail) iter.Seq2[es.Record, error] {
+	return s.Read(ctx, tails[0].Stream, tails[0].After)
 }
 
 // logged returns a logger and what it has written so far.

@@ -3,7 +3,7 @@ package es
 import (
 	"crypto/sha1"
 	"encoding/hex"
-	"strings"
+	"fmt"
 )
 
 // namespace is the UUID under which Millrace derives its own.
@@ -14,7 +14,9 @@ var namespace = [16]byte{0x6d, 0x69, 0x6c, 0x6c, 0x72, 0x61, 0x4e, 0x65, 0x8d, 0
 func DeriveID(words ...string) string {
 	h := sha1.New()
 	h.Write(namespace[:])
-	h.Write([]byte(strings.Join(words, "\x00")))
+	for _, w := range words {
+		fmt.Fprintf(h, "%d:%s", len(w), w) // its length keeps a word from passing for two
+	}
 	u := h.Sum(nil)[:16]
 	u[6] = u[6]&0x0f | 0x50
 	u[8] = u[8]&0x3f | 0x80

@@ -10,28 +10,21 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// processShelf is a shelf for a process.
-type processShelf struct{ shelf }
-
-func (s *processShelf) Save(_ context.Context, _ string, n tally, from, to es.Version, send []es.Envelope) error {
-	return s.save(n, from, to, send)
-}
-
 // bench is a process manager at work: it answers every event with a command that
 // is called after the event and the state, and keeps what was handed on.
 type bench struct {
-	*es.ProcessManager[tally, added]
+	*es.Projector[tally, added]
 	handed []string
 }
 
-func newBench(t *testing.T, store es.Store, processes *processShelf) *bench {
+func newBench(t *testing.T, store es.Store, processes *shelf) *bench {
 	b := &bench{}
-	b.ProcessManager = &es.ProcessManager[tally, added]{
-		Category: "tally", Store: store, Codec: newCodec(t), Processes: processes,
+	b.Projector = &es.Projector[tally, added]{
+		Category: "tally", Store: store, Codec: newCodec(t), States: processes,
 		React: func(_ context.Context, n tally, e added, r es.Record) ([]es.Envelope, error) {
 			return []es.Envelope{{ID: fmt.Sprintf("%s: +%d=%d", r.ID, e.N, n)}}, nil
 		},
-		Send: func(_ context.Context, commands []es.Envelope) { b.handed = append(b.handed, ids(commands)...) },
+		Sent: func(_ context.Context, commands []es.Envelope) { b.handed = append(b.handed, ids(commands)...) },
 	}
 	return b
 }
@@ -46,7 +39,7 @@ func ids(commands []es.Envelope) []string {
 
 func TestProcessManagerAnswersEveryEventOnceHoweverOftenItIsCalled(t *testing.T) {
 	t.Parallel()
-	store, processes := &reader{}, &processShelf{}
+	store, processes := &reader{}, &shelf{}
 	b := newBench(t, store, processes)
 	for _, call := range []struct {
 		when    string
@@ -60,8 +53,8 @@ func TestProcessManagerAnswersEveryEventOnceHoweverOftenItIsCalled(t *testing.T)
 		{"the message it overtook", history(1, 2, 3), 3},
 	} {
 		store.records = call.history
-		if got, err := b.CatchUp(t.Context(), "7"); err != nil || got != call.want {
-			t.Errorf("%s: caught up to %d, %v, want %d", call.when, got, err, call.want)
+		if got, err := b.CatchUp(t.Context(), "7"); err != nil || got["7"] != call.want {
+			t.Errorf("%s: caught up to %d, %v, want %d", call.when, got["7"], err, call.want)
 		}
 	}
 	want := []string{"a: +1=1", "b: +2=3", "c: +3=6"}
@@ -75,11 +68,11 @@ func TestProcessManagerAnswersEveryEventOnceHoweverOftenItIsCalled(t *testing.T)
 
 func TestProcessManagerSendsOnlyWhatItAcceptedItself(t *testing.T) {
 	t.Parallel()
-	processes := &processShelf{}
+	processes := &shelf{}
 	processes.interrupt = func() { processes.state, processes.version = 1, 1 } // by somebody else
 	b := newBench(t, &reader{records: history(1, 2)}, processes)
-	if got, err := b.CatchUp(t.Context(), "7"); err != nil || got != 2 {
-		t.Errorf("caught up to %d, %v, want 2", got, err)
+	if got, err := b.CatchUp(t.Context(), "7"); err != nil || got["7"] != 2 {
+		t.Errorf("caught up to %d, %v, want 2", got["7"], err)
 	}
 	want := []string{"b: +2=3"}
 	if !reflect.DeepEqual(ids(processes.sent), want) || !reflect.DeepEqual(b.handed, want) {
@@ -89,9 +82,9 @@ func TestProcessManagerSendsOnlyWhatItAcceptedItself(t *testing.T) {
 
 func TestProcessManagerHandsOnWhatIsAlreadySaved(t *testing.T) {
 	t.Parallel()
-	processes := &processShelf{}
+	processes := &shelf{}
 	b := newBench(t, &reader{records: history(1)}, processes)
-	b.Send = func(_ context.Context, commands []es.Envelope) {
+	b.Sent = func(_ context.Context, commands []es.Envelope) {
 		if !reflect.DeepEqual(commands, processes.sent) {
 			t.Errorf("handed on %v before they were accepted", ids(commands))
 		}
@@ -118,7 +111,7 @@ func TestProcessManagerSavesAndSendsNothingThatItIsNotSureOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			processes := &processShelf{shelf{broken: test.broken}}
+			processes := &shelf{broken: test.broken}
 			b := newBench(t, test.store, processes)
 			react := b.React
 			b.React = func(ctx context.Context, n tally, e added, r es.Record) ([]es.Envelope, error) {
@@ -128,15 +121,15 @@ func TestProcessManagerSavesAndSendsNothingThatItIsNotSureOf(t *testing.T) {
 				return react(ctx, n, e, r)
 			}
 			got, err := b.CatchUp(t.Context(), "7")
-			if err == nil || (test.want != nil && !errors.Is(err, test.want)) || got != 0 {
-				t.Errorf("caught up to %d, %v, want the error %v", got, err, test.want)
+			if err == nil || (test.want != nil && !errors.Is(err, test.want)) || got["7"] != 0 {
+				t.Errorf("caught up to %d, %v, want the error %v", got["7"], err, test.want)
 			}
 			if len(processes.saves)+len(processes.sent)+len(b.handed) > 0 {
 				t.Errorf("saved %v, accepted %v and handed on %v, want nothing", processes.saves, processes.sent, b.handed)
 			}
 		})
 	}
-	if _, err := newBench(t, &reader{}, &processShelf{}).CatchUp(t.Context(), "8"); err == nil {
+	if _, err := newBench(t, &reader{}, &shelf{}).CatchUp(t.Context(), "8"); err == nil {
 		t.Error("a process that cannot be loaded was caught up with")
 	}
 }

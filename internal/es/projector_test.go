@@ -21,11 +21,27 @@ type shelf struct {
 	broken    error
 }
 
-func (s *shelf) Load(_ context.Context, id string) (tally, es.Version, error) {
-	if id != "7" {
-		return 0, 0, fmt.Errorf("asked for %q", id)
+// Load implements es.States.
+func (s *shelf) Load(_ context.Context, ids []string) (map[string]es.Seen[tally], error) {
+	if len(ids) != 1 || ids[0] != "7" {
+		return nil, fmt.Errorf("asked for %q", ids)
 	}
-	return s.state, s.version, nil
+	if s.version == 0 {
+		return nil, nil
+	}
+	return map[string]es.Seen[tally]{"7": {State: s.state, Version: s.version}}, nil
+}
+
+// Save implements es.States.
+func (s *shelf) Save(_ context.Context, steps []es.Step[tally]) []error {
+	if len(steps) != 1 {
+		return []error{fmt.Errorf("%d steps at once", len(steps))}
+	}
+	step := steps[0]
+	if step.From == step.To {
+		return []error{nil}
+	}
+	return []error{s.save(step.State, step.From, step.To, step.Send)}
 }
 
 func (s *shelf) save(n tally, from, to es.Version, send []es.Envelope) error {
@@ -44,20 +60,13 @@ func (s *shelf) save(n tally, from, to es.Version, send []es.Envelope) error {
 	return nil
 }
 
-// viewShelf is a shelf for a view.
-type viewShelf struct{ shelf }
-
-func (s *viewShelf) Save(_ context.Context, _ string, n tally, from, to es.Version) error {
-	return s.save(n, from, to, nil)
-}
-
-func newProjector(t *testing.T, store es.Store, views *viewShelf) *es.Projector[tally, added] {
-	return &es.Projector[tally, added]{Category: "tally", Store: store, Codec: newCodec(t), Views: views}
+func newProjector(t *testing.T, store es.Store, views *shelf) *es.Projector[tally, added] {
+	return &es.Projector[tally, added]{Category: "tally", Store: store, Codec: newCodec(t), States: views}
 }
 
 func TestProjectorFoldsEveryEventOnceHoweverOftenItIsCalled(t *testing.T) {
 	t.Parallel()
-	store, views := &reader{}, &viewShelf{}
+	store, views := &reader{}, &shelf{}
 	p := newProjector(t, store, views)
 	for _, call := range []struct {
 		when    string
@@ -71,8 +80,8 @@ func TestProjectorFoldsEveryEventOnceHoweverOftenItIsCalled(t *testing.T) {
 		{"the messages it overtook", history(1, 2, 3, 4), 4},
 	} {
 		store.records = call.history
-		if got, err := p.CatchUp(t.Context(), "7"); err != nil || got != call.want {
-			t.Errorf("%s: caught up to %d, %v, want %d", call.when, got, err, call.want)
+		if got, err := p.CatchUp(t.Context(), "7"); err != nil || got["7"] != call.want {
+			t.Errorf("%s: caught up to %d, %v, want %d", call.when, got["7"], err, call.want)
 		}
 	}
 	if want := []string{"1 at 1", "10 at 4"}; !reflect.DeepEqual(views.saves, want) {
@@ -92,11 +101,11 @@ func TestProjectorStartsAgainWhenSomebodyElseBroughtTheViewFurther(t *testing.T)
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			views := &viewShelf{}
+			views := &shelf{}
 			views.interrupt = func() { views.state, views.version = test.further, test.version }
 			got, err := newProjector(t, &reader{records: history(1, 2, 3)}, views).CatchUp(t.Context(), "7")
-			if err != nil || got != 3 || views.state != 6 || !reflect.DeepEqual(views.saves, test.want) {
-				t.Errorf("caught up to %d, %v, saved %v, the view is %d; want version 3, %v and 6", got, err, views.saves, views.state, test.want)
+			if err != nil || got["7"] != 3 || views.state != 6 || !reflect.DeepEqual(views.saves, test.want) {
+				t.Errorf("caught up to %d, %v, saved %v, the view is %d; want version 3, %v and 6", got["7"], err, views.saves, views.state, test.want)
 			}
 		})
 	}
@@ -117,14 +126,14 @@ func TestProjectorSavesNothingThatItIsNotSureOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			views := &viewShelf{shelf{broken: test.broken}}
+			views := &shelf{broken: test.broken}
 			got, err := newProjector(t, test.store, views).CatchUp(t.Context(), "7")
-			if err == nil || (test.want != nil && !errors.Is(err, test.want)) || got != 0 || len(views.saves) > 0 {
-				t.Errorf("caught up to %d, %v and saved %v, want the error %v and nothing saved", got, err, views.saves, test.want)
+			if err == nil || (test.want != nil && !errors.Is(err, test.want)) || got["7"] != 0 || len(views.saves) > 0 {
+				t.Errorf("caught up to %d, %v and saved %v, want the error %v and nothing saved", got["7"], err, views.saves, test.want)
 			}
 		})
 	}
-	if _, err := newProjector(t, &reader{}, &viewShelf{}).CatchUp(t.Context(), "8"); err == nil {
+	if _, err := newProjector(t, &reader{}, &shelf{}).CatchUp(t.Context(), "8"); err == nil {
 		t.Error("a view that cannot be loaded was caught up with")
 	}
 }

@@ -122,6 +122,7 @@ func origin(m *message.Message) es.Metadata {
 
 func marshalCommand(c *es.Envelope) (*message.Message, error) {
 	m := newMessage(c.ID, c.Type, c.Target, c.AcceptedAt, message.Payload(c.Payload), c.Metadata)
+	m.Metadata.Set(headerSchema, strconv.Itoa(c.Schema))
 	if len(c.Expected) > 0 {
 		expected, err := json.Marshal(c.Expected)
 		if err != nil {
@@ -137,8 +138,12 @@ func unmarshalCommand(m *message.Message) (es.Envelope, error) {
 	if err != nil {
 		return es.Envelope{}, fmt.Errorf("command %s: %s: %w", m.UUID, headerTime, err)
 	}
+	schema, err := strconv.Atoi(m.Metadata.Get(headerSchema))
+	if err != nil {
+		return es.Envelope{}, fmt.Errorf("command %s: %s: %w", m.UUID, headerSchema, err)
+	}
 	c := es.Envelope{
-		ID: m.UUID, Type: m.Metadata.Get(headerType), Target: m.Metadata.Get(headerSubject),
+		ID: m.UUID, Type: m.Metadata.Get(headerType), Target: m.Metadata.Get(headerSubject), Schema: schema,
 		Payload: json.RawMessage(m.Payload), Metadata: origin(m), AcceptedAt: at,
 	}
 	if expected := m.Metadata.Get(headerExpected); expected != "" {

@@ -74,7 +74,7 @@ func records(s es.Stream, after es.Version, n int, command string) []es.Record {
 
 func envelope(id string) es.Envelope {
 	return es.Envelope{
-		ID: id, Type: "order.test", Target: "o-1", Payload: []byte(`{}`),
+		ID: id, Type: "order.test", Target: "o-1", Schema: 3, Payload: []byte(`{}`),
 		Fingerprint: "fingerprint of " + id, AcceptedAt: noon,
 	}
 }

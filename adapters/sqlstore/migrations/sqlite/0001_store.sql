@@ -34,6 +34,7 @@ CREATE TABLE commands (
     id          TEXT    NOT NULL PRIMARY KEY,
     type        TEXT    NOT NULL,
     target      TEXT    NOT NULL,
+    schema      INTEGER NOT NULL,
     payload     BLOB    NOT NULL,
     expected    BLOB    NOT NULL,
     fingerprint TEXT    NOT NULL,

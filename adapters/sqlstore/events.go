@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
 )
 
@@ -19,7 +20,12 @@ var refusals = []error{es.ErrConflict, es.ErrDecided, es.ErrFenced, es.ErrIDReus
 
 // Append implements es.Store.
 func (s *Store) Append(ctx context.Context, a es.Append) error {
-	return s.commits.do(ctx, appendKind, a)
+	crash.Point("append.before")
+	err := s.commits.do(ctx, appendKind, a)
+	if err == nil {
+		crash.Point("append.after")
+	}
+	return err
 }
 
 var appendKind = &kind{name: "append", run: func(ctx context.Context, t *tx, writes []*write) error {

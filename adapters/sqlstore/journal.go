@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
 )
 
@@ -20,9 +21,11 @@ type acceptance struct {
 // Accept implements es.Journal.
 func (s *Store) Accept(ctx context.Context, c es.Envelope) (es.Outcome, bool, error) {
 	a := &acceptance{envelope: c}
+	crash.Point("journal.before")
 	if err := s.commits.do(ctx, acceptKind, a); err != nil {
 		return es.Outcome{}, false, err
 	}
+	crash.Point("journal.after")
 	if a.known {
 		o, err := s.Outcome(ctx, c.ID)
 		return o, true, err
@@ -90,7 +93,12 @@ func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i 
 
 // Finish implements es.Journal.
 func (s *Store) Finish(ctx context.Context, o es.Outcome) error {
-	return s.commits.do(ctx, finishKind, o)
+	crash.Point("finish.before")
+	err := s.commits.do(ctx, finishKind, o)
+	if err == nil {
+		crash.Point("finish.after")
+	}
+	return err
 }
 
 var finishKind = &kind{name: "finish", run: func(ctx context.Context, t *tx, writes []*write) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
 )
 
@@ -43,9 +44,14 @@ type orderSave struct {
 
 // Save implements es.States.
 func (v OrderViews) Save(ctx context.Context, steps []es.Step[query.Order]) []error {
-	return saveAll(ctx, v.Store.commits, saveOrderKind, steps, func(s es.Step[query.Order], document []byte) orderSave {
+	crash.Point("view.before")
+	errs := saveAll(ctx, v.Store.commits, saveOrderKind, steps, func(s es.Step[query.Order], document []byte) orderSave {
 		return orderSave{Step: s, document: document, words: words(s.State.Items)}
 	})
+	if errors.Join(errs...) == nil {
+		crash.Point("view.after")
+	}
+	return errs
 }
 
 // between stands between the texts of an order, so that no phrase reaches from

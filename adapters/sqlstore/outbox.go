@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
 )
 
@@ -47,7 +48,12 @@ type forward struct {
 
 // Forward implements es.Outbox.
 func (s *Store) Forward(ctx context.Context, lease es.Lease, entries []es.Pending) error {
-	return s.commits.do(ctx, forwardKind, forward{lease, entries})
+	crash.Point("feed.before")
+	err := s.commits.do(ctx, forwardKind, forward{lease, entries})
+	if err == nil {
+		crash.Point("feed.after")
+	}
+	return err
 }
 
 var forwardKind = &kind{name: "forward", run: func(ctx context.Context, t *tx, writes []*write) error {

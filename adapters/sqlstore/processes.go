@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
 )
 
@@ -62,13 +63,18 @@ type processSave struct {
 
 // Save implements es.States.
 func (p Processes[S]) Save(ctx context.Context, steps []es.Step[S]) []error {
-	return saveAll(ctx, p.Store.commits, saveProcessKind, steps, func(s es.Step[S], state []byte) processSave {
+	crash.Point("process.before")
+	errs := saveAll(ctx, p.Store.commits, saveProcessKind, steps, func(s es.Step[S], state []byte) processSave {
 		save := processSave{name: p.Name, id: s.ID, state: state, from: s.From, to: s.To}
 		for _, c := range s.Send {
 			save.send = append(save.send, &acceptance{envelope: c})
 		}
 		return save
 	})
+	if errors.Join(errs...) == nil {
+		crash.Point("process.after")
+	}
+	return errs
 }
 
 // saveAll saves those steps that lead somewhere, and returns an error for each

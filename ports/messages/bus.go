@@ -46,7 +46,9 @@ func NewBus(p message.Publisher, log watermill.LoggerAdapter) (*Bus, error) {
 func (b *Bus) Send(ctx context.Context, c es.Envelope) error {
 	crash.Point("publish.before")
 	err := b.commands.Send(ctx, &c)
-	crash.Point("publish.after")
+	if err == nil {
+		crash.Point("publish.after")
+	}
 	return err
 }
 

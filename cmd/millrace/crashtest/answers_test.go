@@ -1,0 +1,172 @@
+package crashtest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/internal/es"
+)
+
+// seen is an order as the API shows it.
+type seen struct {
+	ID            string `json:"id"`
+	Version       int64  `json:"version"`
+	Status        string `json:"status"`
+	PaymentStatus string `json:"payment_status"`
+	CustomerID    string `json:"customer_id"`
+}
+
+// brokenAnswers asks the service about at most so many orders, and about the
+// whole feed, and holds its answers against a book.
+func (c *customers) brokenAnswers(l *life, b *book, most int) (f findings) {
+	for stream, records := range b.streams {
+		if most--; most < 0 {
+			break
+		}
+		events, err := decode(records)
+		if err != nil {
+			f.add("%v", err)
+			continue
+		}
+		fold := es.Fold(query.Order{}, events...)
+		want := seen{stream.ID(), int64(len(events)), string(fold.Status), string(fold.PaymentStatus), fold.CustomerID}
+		var got seen
+		if err := c.get(l, "/v1/orders/"+want.ID, &got); err != nil || got != want {
+			f.add("the service shows order %+v, want %+v (%v)", got, want, err)
+		}
+		var hits struct{ Data []seen }
+		if err := c.get(l, "/v1/orders/search?q="+url.QueryEscape(fold.Items[0].Title), &hits); err != nil || len(hits.Data) != 1 || hits.Data[0] != want {
+			f.add("the service finds %+v for %q, want %+v (%v)", hits.Data, fold.Items[0].Title, want, err)
+		}
+		last := records[len(records)-1].Metadata.CommandID
+		var outcome answer
+		if err := c.get(l, "/v1/commands/"+last, &outcome); err != nil || outcome.Status != "succeeded" || outcome.Version != want.Version {
+			f.add("the service says of command %s: %v (%v), and it made version %d", last, outcome, err, want.Version)
+		}
+	}
+	c.checkEventStream(&f, l, b)
+	return f
+}
+
+func (c *customers) get(l *life, path string, into any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	response, err := c.open(ctx, l, path)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	return json.NewDecoder(response.Body).Decode(into)
+}
+
+func (c *customers) open(ctx context.Context, l *life, path string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.base+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Last-Event-ID", "0") // only the event stream looks at it
+	response, err := c.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s (%v)", path, response.Status, response.Body.Close())
+	}
+	return response, nil
+}
+
+// checkEventStream reads the live stream of events from its beginning.
+func (c *customers) checkEventStream(f *findings, l *life, b *book) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	response, err := c.open(ctx, l, "/v1/events")
+	if err != nil {
+		f.add("%v", err)
+		return
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 1<<20)
+	for _, p := range b.feed {
+		position, id, err := nextEvent(lines)
+		if err != nil {
+			f.add("the event stream ends before position %d of %d: %v", p.position, len(b.feed), err)
+			return
+		}
+		if want := b.streams[p.stream][p.version-1].ID; position != p.position || id != want {
+			f.add("the event stream has event %s at %d, want %s at %d", id, position, want, p.position)
+		}
+	}
+}
+
+func nextEvent(lines *bufio.Scanner) (position es.Position, id string, err error) {
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "id":
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				return 0, "", err
+			}
+			position = es.Position(n)
+		case "data":
+			var event struct{ ID string }
+			err := json.Unmarshal([]byte(value), &event)
+			return position, event.ID, err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return 0, "", err
+	}
+	return 0, "", fmt.Errorf("end of stream")
+}
+
+// settle waits until the customers have their answers and the service has
+// nothing left to do. Then it holds everything against everything: what the file
+// holds, what the service says, and what the customers were told.
+func (c *customers) settle(l *life, repeatNth, most int) {
+	c.t.Helper()
+	if err := c.rest(); err != nil {
+		c.t.Fatal(err)
+	}
+	db, err := openBook(c.service.file)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	began := time.Now()
+	if err := eventually(patience, func() error { return quiet(db) }); err != nil {
+		c.t.Errorf("the service has not come to rest: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Logf("the service came to rest after %v", time.Since(began).Round(time.Millisecond))
+
+	report(c.t, "repeated", c.repeat(repeatNth))
+	b := c.book()
+	report(c.t, "asked", c.brokenAnswers(l, b, most))
+	l.stop(c.t)
+	b = c.book()
+	report(c.t, "promised", b.brokenPromises())
+	report(c.t, "at rest", b.brokenAtRest())
+	report(c.t, "told", c.ledger.check(b))
+	report(c.t, "logged", c.service.log.errors())
+}
+
+// book reads the file as it is now.
+func (c *customers) book() *book {
+	c.t.Helper()
+	b, err := readBook(c.service.file)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return b
+}

@@ -129,6 +129,34 @@ func nextEvent(lines *bufio.Scanner) (position es.Position, id string, err error
 	return 0, "", fmt.Errorf("end of stream")
 }
 
+// untilRest waits until the service has nothing left to do. It tells whether it
+// died instead.
+func (c *customers) untilRest(l *life) (died bool) {
+	c.t.Helper()
+	select {
+	case <-c.done:
+	case <-l.gone:
+		return true
+	case <-time.After(patience):
+		c.t.Fatal("the customers still wait for answers")
+	}
+	db, err := openBook(c.service.file)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer db.Close()
+	_ = eventually(patience, func() error { // settle says what it lacks
+		select {
+		case <-l.gone:
+			died = true
+			return nil
+		default:
+			return quiet(db)
+		}
+	})
+	return died
+}
+
 // settle waits until the customers have their answers and the service has
 // nothing left to do. Then it holds everything against everything: what the file
 // holds, what the service says, and what the customers were told.

@@ -24,6 +24,7 @@ type customers struct {
 	ledger  ledger
 	client  http.Client
 	orders  int           // how many each customer makes, 0 for as many as there is time for
+	stories []story       // what they do, one after the other
 	enough  chan struct{} // closed when no more orders are wanted
 	done    chan struct{} // closed when all customers rest
 	decided atomic.Int64  // writes that have been decided
@@ -77,8 +78,8 @@ var stories = []story{
 }
 
 // newCustomers lets n customers loose on a service. Each makes so many orders.
-func newCustomers(t *testing.T, s *service, n, orders int) *customers {
-	c := &customers{t: t, service: s, orders: orders, enough: make(chan struct{}), done: make(chan struct{})}
+func newCustomers(t *testing.T, s *service, n, orders int, stories []story) *customers {
+	c := &customers{t: t, service: s, orders: orders, stories: stories, enough: make(chan struct{}), done: make(chan struct{})}
 	c.client = http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: n},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -126,7 +127,7 @@ func (c *customers) live(ctx context.Context, number int) {
 
 // make brings one order through its life. It tells whether to go on.
 func (c *customers) make(ctx context.Context, number, i int) bool {
-	story := stories[(number+i)%len(stories)]
+	story := c.stories[(number+i)%len(c.stories)]
 	key := fmt.Sprintf("c%do%d", number, i) // one word, so that it can be searched for
 	created := &write{
 		key: key, command: "order.create", method: http.MethodPost, path: "/v1/orders", async: i%4 == 1,

@@ -32,7 +32,7 @@ func TestNothingIsLostOrDoubledByManyKills(t *testing.T) {
 	const checkEvery = 20
 	began := time.Now()
 	s := newService(t)
-	c := newCustomers(t, s, 16, 0)
+	c := newCustomers(t, s, 16, 0, stories)
 	killed := map[string]int{}
 	for kill := range *kills {
 		l := s.start("")

@@ -48,11 +48,10 @@ func newService(t *testing.T) *service {
 	s := &service{t: t, file: filepath.Join(t.TempDir(), "millrace.db"), born: make(chan struct{})}
 	t.Cleanup(func() {
 		if l := s.life(); l != nil {
-			_ = l.process.Kill() // it may have ended
-			<-l.gone
+			l.end()
 		}
-		if t.Failed() {
-			t.Logf("the service's log ends with\n%s", s.log.tail(4_000))
+		if tail := s.log.tail(4_000); t.Failed() && tail != "" {
+			t.Logf("the service's log ends with\n%s", tail)
 		}
 	})
 	return s
@@ -162,9 +161,12 @@ func (l *life) kill(t *testing.T) {
 		t.Fatalf("life %d ended by itself: %v", l.number, l.err)
 	default:
 	}
-	if err := l.process.Kill(); err != nil {
-		t.Fatalf("kill life %d: %v", l.number, err)
-	}
+	l.end()
+}
+
+// end ends a life the hard way, if it has not ended yet.
+func (l *life) end() {
+	_ = l.process.Kill() // fails if it has ended
 	<-l.gone
 }
 

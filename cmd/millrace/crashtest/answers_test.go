@@ -172,12 +172,12 @@ func (c *customers) settle(l *life, repeatNth, most int) {
 	began := time.Now()
 	if err := eventually(patience, func() error { return quiet(db) }); err != nil {
 		c.t.Errorf("the service has not come to rest: %v", err)
+	} else {
+		c.t.Logf("the service came to rest after %v", time.Since(began).Round(time.Millisecond))
 	}
 	if err := db.Close(); err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Logf("the service came to rest after %v", time.Since(began).Round(time.Millisecond))
-
 	report(c.t, "repeated", c.repeat(repeatNth))
 	b := c.book()
 	report(c.t, "asked", c.brokenAnswers(l, b, most))

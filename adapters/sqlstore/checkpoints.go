@@ -37,19 +37,24 @@ func (s *Store) ProcessProgress(process, category string, types []string) Progre
 	}
 }
 
-// Behind implements es.Progress.
-func (p Progress) Behind(ctx context.Context, end es.Position, limit int) (ids []string, upTo es.Position, err error) {
-	var from es.Position
-	err = p.store.queryRow(ctx, "SELECT position FROM checkpoints WHERE handler = ?", []any{p.handler}, &from)
+// Checkpoint implements es.Progress.
+func (p Progress) Checkpoint(ctx context.Context) (es.Position, error) {
+	var at es.Position
+	err := p.store.queryRow(ctx, "SELECT position FROM checkpoints WHERE handler = ?", []any{p.handler}, &at)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, 0, fmt.Errorf("read checkpoint of %s: %w", p.handler, err)
+		return 0, fmt.Errorf("read checkpoint of %s: %w", p.handler, err)
 	}
-	upTo = min(end, from+es.Position(limit))
-	if upTo <= from {
-		return nil, from, nil
+	return at, nil
+}
+
+// Behind implements es.Progress.
+func (p Progress) Behind(ctx context.Context, after, end es.Position, limit int) (ids []string, upTo es.Position, err error) {
+	upTo = min(end, after+es.Position(limit))
+	if upTo <= after {
+		return nil, after, nil
 	}
 	prefix := p.category + "-"
-	args := []any{len(prefix) + 1, int64(from), int64(upTo), len(prefix), prefix} // SUBSTR counts from 1
+	args := []any{len(prefix) + 1, int64(after), int64(upTo), len(prefix), prefix} // SUBSTR counts from 1
 	only := ""
 	if len(p.types) > 0 {
 		only = " AND type IN (" + list("?", ",", len(p.types)) + ")"

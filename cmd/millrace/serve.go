@@ -74,14 +74,11 @@ func listen(variable, addr string) (net.Listener, error) {
 }
 
 // run works until ctx is done and then stops in the order in which work flows:
-// first no new requests, then no new messages, then nothing is left to publish.
+// first the requests, then the handlers, then the relay.
 func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.Listener, ready func(public, admin string)) error {
-	behind, stopBehind := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopBehind()
-	var work errgroup.Group
-	for _, part := range m.parts {
-		work.Go(func() error { return part(behind) })
-	}
+	handlers, relay := startAll(ctx, m.handlers...), startAll(ctx, m.relay)
+	defer handlers.cancel()
+	defer relay.cancel()
 	failed := make(chan error, 2)
 	select {
 	case <-m.router.Running():
@@ -110,12 +107,32 @@ func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.
 	enough, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	err = errors.Join(err, api.Shutdown(enough))
-	stopBehind()
-	err = errors.Join(err, work.Wait(), ops.Shutdown(enough))
+	err = errors.Join(err, handlers.stop(), relay.stop(), ops.Shutdown(enough))
 	if err == nil {
 		log.Info("stopped")
 	}
 	return err
+}
+
+// group is some long-running parts that stop together.
+type group struct {
+	errgroup.Group
+	cancel context.CancelFunc
+}
+
+// startAll starts parts that go on when ctx is done.
+func startAll(ctx context.Context, parts ...func(context.Context) error) *group {
+	g := &group{}
+	ctx, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	for _, part := range parts {
+		g.Go(func() error { return part(ctx) })
+	}
+	return g
+}
+
+func (g *group) stop() error {
+	g.cancel()
+	return g.Wait()
 }
 
 func welcome(c config, public, admin string) string {

@@ -30,7 +30,8 @@ type millrace struct {
 	public     http.Handler
 	admin      http.Handler
 	router     *messages.Router
-	parts      []func(context.Context) error // each runs until its context is done
+	handlers   []func(context.Context) error // each runs until its context is done, and so does the relay
+	relay      func(context.Context) error
 	endStreams func()
 	store      *sqlstore.Store
 	broker     *broker.Memory
@@ -107,12 +108,13 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 		Log:   log, Batch: 500, Idle: time.Second, TTL: 10 * time.Second,
 	}
 	m := &millrace{router: router, store: store, broker: carrier, endStreams: func() { close(ended) }}
-	m.parts = append(m.parts, router.Run, afterStart(router, relay.Run), afterStart(router, sender.Run))
+	m.handlers = append(m.handlers, router.Run, afterStart(router, sender.Run))
+	m.relay = afterStart(router, relay.Run)
 	follow := func(name string, types []string, progress es.Progress, catchUp func(context.Context, string) error) {
 		catchUp = metrics.events(name, catchUp)
 		router.HandleEvents(name, types, c.Concurrency, catchUp)
-		f := &es.Follower{Name: name, Progress: progress, Feed: store, CatchUp: catchUp, Every: 5 * time.Second, Log: log}
-		m.parts = append(m.parts, afterStart(router, f.Run))
+		f := &es.Follower{Name: name, Progress: progress, Feed: store, CatchUp: catchUp, Concurrency: 16, Every: 5 * time.Second, Log: log}
+		m.handlers = append(m.handlers, afterStart(router, f.Run))
 	}
 	follow("order-views", nil, store.OrderViewsProgress("order-views"), projector(store, events, seen))
 	follow("checkout", process.CheckoutEvents(),

@@ -2,17 +2,21 @@ package es
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Progress knows how far a projection or a process has got with the feed.
 type Progress interface {
-	// Behind looks at the next stretch of the feed after the checkpoint, at most
+	// Checkpoint returns the position up to which everything has been seen.
+	Checkpoint(context.Context) (Position, error)
+
+	// Behind looks at the next stretch of the feed after a position, at most
 	// limit positions and not beyond end. It returns the ids of aggregates of
 	// which not every event in it has been seen, and where the stretch ends.
-	Behind(ctx context.Context, end Position, limit int) (ids []string, upTo Position, err error)
+	Behind(ctx context.Context, after, end Position, limit int) (ids []string, upTo Position, err error)
 
 	// Reached moves the checkpoint.
 	Reached(context.Context, Position) error
@@ -22,24 +26,24 @@ type Progress interface {
 // it compares what a projection or process has seen with the feed, and lets it
 // catch up. Messages make handlers quick; the follower makes them complete.
 type Follower struct {
-	Name     string
-	Progress Progress
-	Feed     Feed
-	CatchUp  func(ctx context.Context, id string) error
-	Every    time.Duration // how long events may take to be seen by way of a message
-	Log      *slog.Logger
+	Name        string
+	Progress    Progress
+	Feed        Feed
+	CatchUp     func(ctx context.Context, id string) error
+	Concurrency int           // how many aggregates to catch up with at a time
+	Every       time.Duration // how long events may take to be seen by way of a message
+	Log         *slog.Logger
 }
 
 // Run compares at the start, and then time and again until ctx is done.
 func (f *Follower) Run(ctx context.Context) error {
-	reached := Position(-1) // not known yet
 	end, err := f.Feed.Head(ctx)
 	for {
 		if err == nil {
-			reached, err = f.sweep(ctx, reached, end)
+			err = f.sweep(ctx, end)
 		}
 		if err != nil && ctx.Err() == nil {
-			f.Log.WarnContext(ctx, "catch up with the feed", "handler", f.Name, "err", err)
+			f.Log.WarnContext(ctx, "compare with the feed", "handler", f.Name, "err", err)
 		}
 		end, err = f.Feed.Head(ctx)
 		select {
@@ -50,26 +54,52 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
-// sweep catches up with the feed as far as end, and returns how far it came.
-func (f *Follower) sweep(ctx context.Context, reached, end Position) (Position, error) {
+// sweep catches up with the feed as far as end. An aggregate that cannot be
+// caught up with holds up the checkpoint, but not the others.
+func (f *Follower) sweep(ctx context.Context, end Position) error {
 	const stretch = 2_000
-	for reached < end {
-		ids, upTo, err := f.Progress.Behind(ctx, end, stretch)
+	after, err := f.Progress.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	for whole := true; after < end && ctx.Err() == nil; {
+		ids, upTo, err := f.Progress.Behind(ctx, after, end, stretch)
 		if err != nil {
-			return reached, err
+			return err
 		}
-		for _, id := range ids {
-			if err := f.CatchUp(ctx, id); err != nil {
-				return reached, fmt.Errorf("catch up with %s: %w", id, err)
+		whole = f.catchUp(ctx, ids) && whole
+		if whole {
+			if err := f.Progress.Reached(ctx, upTo); err != nil {
+				return err
 			}
 		}
-		if upTo <= reached {
-			return reached, nil
+		if upTo <= after {
+			return nil
 		}
-		if err := f.Progress.Reached(ctx, upTo); err != nil {
-			return reached, err
-		}
-		reached = upTo
+		after = upTo
 	}
-	return reached, nil
+	return nil
+}
+
+// catchUp tells whether it went well for all.
+func (f *Follower) catchUp(ctx context.Context, ids []string) bool {
+	var (
+		failed atomic.Bool
+		work   sync.WaitGroup
+		places = make(chan struct{}, max(f.Concurrency, 1))
+	)
+	for _, id := range ids {
+		places <- struct{}{}
+		work.Go(func() {
+			defer func() { <-places }()
+			if err := f.CatchUp(ctx, id); err != nil {
+				failed.Store(true)
+				if ctx.Err() == nil {
+					f.Log.WarnContext(ctx, "catch up", "handler", f.Name, "id", id, "err", err)
+				}
+			}
+		})
+	}
+	work.Wait()
+	return !failed.Load()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,15 +44,17 @@ func (y *trail) Feed(context.Context, es.Position, int) ([]es.FeedRecord, error)
 	return nil, errBroken
 }
 
-func (y *trail) Behind(_ context.Context, end es.Position, limit int) (ids []string, upTo es.Position, err error) {
+func (y *trail) Checkpoint(context.Context) (es.Position, error) { return y.checkpoint, nil }
+
+func (y *trail) Behind(_ context.Context, after, end es.Position, limit int) (ids []string, upTo es.Position, err error) {
 	if y.stretch > 0 {
 		limit = y.stretch
 	}
-	upTo = min(end, y.checkpoint+es.Position(limit))
+	upTo = min(end, after+es.Position(limit))
 	if y.stuck > 0 {
 		upTo = min(upTo, y.stuck)
 	}
-	for _, id := range y.feed[y.checkpoint:upTo] {
+	for _, id := range y.feed[after:upTo] {
 		if !y.seen[id] && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -143,6 +146,40 @@ func TestFollowerMovesItsCheckpointOnlyOverWhatWasSeen(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestFollowerGoesOnBehindWhatFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		y := &trail{feed: []string{"a", "b", "c"}, stretch: 1, catchUps: []error{errBroken}}
+		y.follow(t, 6*time.Second, 1,
+			"0 catch up with a: broken", "0 catch up with b: <nil>", "0 catch up with c: <nil>",
+			"5 catch up with a: <nil>", "5 reached 1: <nil>", "5 reached 2: <nil>", "5 reached 3: <nil>")
+	})
+}
+
+func TestFollowerCatchesUpWithSeveralAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		y := &trail{feed: []string{"a", "b", "c", "d", "e"}, seen: map[string]bool{}}
+		log, _ := logged()
+		var atWork, most atomic.Int32
+		f := &es.Follower{Name: "views", Progress: y, Feed: y, Every: time.Hour, Concurrency: 3, Log: log,
+			CatchUp: func(context.Context, string) error {
+				for n := atWork.Add(1); n > most.Load(); {
+					most.Store(n)
+				}
+				time.Sleep(time.Second) // of the bubble's time
+				atWork.Add(-1)
+				return nil
+			}}
+		stop := start(t, f.Run)
+		time.Sleep(time.Minute)
+		stop()
+		if most.Load() != 3 || y.checkpoint != 5 {
+			t.Errorf("%d at a time, as far as %d, want 3 and 5", most.Load(), y.checkpoint)
+		}
+	})
 }
 
 func TestFollowerWaitsWhereTheFeedGoesNoFurther(t *testing.T) {

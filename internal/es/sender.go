@@ -31,8 +31,10 @@ func (s *Sender) Send(ctx context.Context, c Envelope) (o Outcome, known bool, e
 	return o, known, nil
 }
 
-// Hand publishes commands that are in the journal already.
+// Hand publishes commands that are in the journal already. It goes on when ctx
+// is done: whoever asked may have left, but the command stands.
 func (s *Sender) Hand(ctx context.Context, commands []Envelope) {
+	ctx = context.WithoutCancel(ctx)
 	for _, c := range commands {
 		if err := s.Publish(ctx, c); err != nil {
 			s.Log.WarnContext(ctx, "publish a command, which will be sent again", "command", c.ID, "type", c.Type, "err", err)

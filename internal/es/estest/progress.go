@@ -48,7 +48,9 @@ func fed(t *testing.T, s Store, n int, streams ...es.Stream) {
 
 func wantBehind(t *testing.T, h Handler, end es.Position, limit int, upTo es.Position, want ...string) {
 	t.Helper()
-	ids, to, err := h.Progress.Behind(t.Context(), end, limit)
+	after, err := h.Progress.Checkpoint(t.Context())
+	must(t, err)
+	ids, to, err := h.Progress.Behind(t.Context(), after, end, limit)
 	must(t, err)
 	slices.Sort(ids)
 	want = slices.Sorted(slices.Values(want))

@@ -181,11 +181,14 @@ func read[T any](a answer) (v T) {
 	return v
 }
 
-func (a answer) order() contract.Order            { a.Helper(); return read[contract.Order](a) }
-func (a answer) outcome() contract.CommandOutcome { a.Helper(); return read[contract.CommandOutcome](a) }
-func (a answer) problem() contract.Problem        { a.Helper(); return read[contract.Problem](a) }
-func (a answer) orderList() contract.OrderList    { a.Helper(); return read[contract.OrderList](a) }
-func (a answer) eventList() contract.EventList    { a.Helper(); return read[contract.EventList](a) }
+func (a answer) order() contract.Order { a.Helper(); return read[contract.Order](a) }
+func (a answer) outcome() contract.CommandOutcome {
+	a.Helper()
+	return read[contract.CommandOutcome](a)
+}
+func (a answer) problem() contract.Problem     { a.Helper(); return read[contract.Problem](a) }
+func (a answer) orderList() contract.OrderList { a.Helper(); return read[contract.OrderList](a) }
+func (a answer) eventList() contract.EventList { a.Helper(); return read[contract.EventList](a) }
 
 // fields is a JSON object.
 type fields = map[string]any

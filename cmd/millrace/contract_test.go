@@ -74,7 +74,7 @@ func match(template, path string) (params map[string]string, ok bool) {
 	params = map[string]string{}
 	for i, segment := range want {
 		switch {
-		case strings.HasPrefix(segment, "{") && have[i] != "":
+		case strings.HasPrefix(segment, "{"):
 			params[strings.Trim(segment, "{}")] = have[i]
 		case segment != have[i]:
 			return nil, false

@@ -28,6 +28,9 @@ func TestIdempotencyKey(t *testing.T) {
 			}
 			first := c.do(m.method, order+m.path, m.body, key).want(http.StatusOK)
 			wantSameAnswer(t, c.do(m.method, order+m.path, m.body, key), first)
+			if m.name == "pay" {
+				c.awaitStatus(order, "draft", "paid")
+			}
 		}
 		c.awaitStatus(order, "canceled", "refunded")
 		wantHistory(t, c, order, "order.created", "order.cart_updated", "order.delivery_address_changed",
@@ -190,7 +193,7 @@ func wantSameAnswer(t *testing.T, got, want answer) {
 }
 
 // wantPointer fails the test unless a problem points at one place of the input.
-func wantPointer(t *testing.T, p contract.Problem, pointer string) {
+func wantPointer(t testing.TB, p contract.Problem, pointer string) {
 	t.Helper()
 	for _, e := range p.Errors {
 		if e.Pointer == pointer && e.Detail != "" {

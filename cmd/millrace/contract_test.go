@@ -74,7 +74,7 @@ func match(template, path string) (params map[string]string, ok bool) {
 	params = map[string]string{}
 	for i, segment := range want {
 		switch {
-		case strings.HasPrefix(segment, "{"):
+		case strings.HasPrefix(segment, "{") && (have[i] != "" || i+1 < len(want)): // an id that is empty is a bad one, but not at the end
 			params[strings.Trim(segment, "{}")] = have[i]
 		case segment != have[i]:
 			return nil, false

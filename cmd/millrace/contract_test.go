@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -28,18 +29,18 @@ type httpContract struct {
 
 var problemRow = regexp.MustCompile("(?m)^\\| ([0-9]{3}) \\| `([a-z_]+)` \\|")
 
-func loadContract(t testing.TB) *httpContract {
-	t.Helper()
+// loadContract reads the contract, once for all tests.
+var loadContract = sync.OnceValues(func() (*httpContract, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(api.Contract)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	c := &httpContract{doc: doc, codes: map[string]int{}}
 	for _, row := range problemRow.FindAllStringSubmatch(doc.Info.Description, -1) {
 		c.codes[row[2]], _ = strconv.Atoi(row[1]) // three digits
 	}
-	return c
-}
+	return c, nil
+})
 
 // route finds the operation that a request is for. Without one, known tells
 // whether the path has other methods.

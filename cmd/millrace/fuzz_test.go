@@ -56,7 +56,10 @@ func FuzzRequest(f *testing.F) {
 	}
 
 	public, order := handler(f)
-	allowed := loadContract(f)
+	allowed, err := loadContract()
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, method, target, headers string, body []byte) {
 		head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: millrace\r\n%s\r\n\r\n", method, strings.ReplaceAll(target, "{id}", order), headers)
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head)))

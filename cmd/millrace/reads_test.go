@@ -179,7 +179,11 @@ func TestEveryReaderSeesTheirOwnWrites(t *testing.T) {
 			if read.status != http.StatusOK || read.order().Version != n+1 || read.order().Total.Amount != n*950 {
 				return read, fmt.Errorf("read %d %s after version %d was written", read.status, read.body, n+1)
 			}
-			list, err := c.try(http.MethodGet, "/v1/orders?limit=200", nil, fresh)
+			last = read
+			if n%10 != 0 {
+				continue
+			}
+			list, err := c.try(http.MethodGet, "/v1/orders", nil, fresh)
 			if err != nil {
 				return list, err
 			}
@@ -188,7 +192,6 @@ func TestEveryReaderSeesTheirOwnWrites(t *testing.T) {
 			}) {
 				return list, fmt.Errorf("the list does not have version %d of %s", n+1, order)
 			}
-			last = read
 		}
 		return last, nil
 	})

@@ -46,7 +46,11 @@ type service struct {
 // configuration, which is the default one but for the store and the ports.
 func start(t testing.TB, settings ...func(*config)) *service {
 	t.Helper()
-	s := &service{TB: t, contract: loadContract(t)}
+	contract, err := loadContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{TB: t, contract: contract}
 	s.config.serveFlags(pflag.NewFlagSet("serve", pflag.PanicOnError)) // sets the defaults
 	s.config.Store = "sqlite:" + filepath.Join(t.TempDir(), "millrace.db")
 	s.config.HTTPAddr, s.config.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"

@@ -136,6 +136,9 @@ func TestWrites(t *testing.T) {
 			if e.Metadata["traceparent"] != trace || e.Metadata["correlation_id"] != submit.CommandID {
 				t.Errorf("%s has trace %s and correlation %s, want those of the submission", e.Type, e.Metadata["traceparent"], e.Metadata["correlation_id"])
 			}
+			if e.Metadata["causation_id"] != e.Metadata["command_id"] {
+				t.Errorf("%s was caused by %s, want its command %s", e.Type, e.Metadata["causation_id"], e.Metadata["command_id"])
+			}
 		}
 		for _, e := range events[1:3] {
 			if e.Metadata["command_id"] != submit.CommandID {

@@ -198,9 +198,9 @@ func TestCursorsOfSomewhereElse(t *testing.T) {
 	c := s.client(t)
 	order, other := createAndWait(c), createAndWait(c)
 	c.put(order+"/cart", fields{"items": []contract.Item{margherita(1)}}).want(http.StatusOK)
-	list := *c.get("/v1/orders?limit=1").want(http.StatusOK).orderList().NextCursor
-	search := *c.get("/v1/orders/search?q=margherita&limit=1").want(http.StatusOK).orderList().NextCursor
-	history := *c.get(order + "/events?limit=1").want(http.StatusOK).eventList().NextCursor
+	list := nextCursor(t, c, "/v1/orders?limit=1")
+	search := nextCursor(t, c, "/v1/orders/search?q=margherita&limit=1")
+	history := nextCursor(t, c, order+"/events?limit=1")
 	seal := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
 	for _, test := range []struct{ path, cursor string }{
@@ -220,4 +220,14 @@ func TestCursorsOfSomewhereElse(t *testing.T) {
 			wantPointer(t, p, "/query/cursor")
 		})
 	}
+}
+
+// nextCursor reads a page and returns where the next one begins.
+func nextCursor(t *testing.T, c client, path string) string {
+	t.Helper()
+	cursor, ok := read[fields](c.get(path).want(http.StatusOK))["next_cursor"].(string)
+	if !ok {
+		t.Fatalf("%s has no next page", path)
+	}
+	return cursor
 }

@@ -67,7 +67,13 @@ func TestReads(t *testing.T) {
 	t.Run("answer HEAD like GET, without the body", func(t *testing.T) {
 		t.Parallel()
 		c := s.client(t)
-		for _, path := range []string{order, order + "/events", "/v1/orders?limit=1", "/v1/orders/search?q=margherita", "/openapi.yaml", "/docs/"} {
+		sent := newOrder()
+		sent.CustomerID = "c-head" // whose list does not change
+		for range 2 {
+			made := c.post("/v1/orders", sent).want(http.StatusCreated)
+			c.get("/v1/orders", "Consistency-Token: "+made.header.Get("Consistency-Token")).want(http.StatusOK)
+		}
+		for _, path := range []string{order, order + "/events?limit=1", "/v1/orders?customer=c-head&limit=1", "/openapi.yaml", "/docs/"} {
 			get, head := c.get(path).want(http.StatusOK), c.do(http.MethodHead, path, nil).want(http.StatusOK)
 			if len(head.body) > 0 {
 				t.Errorf("HEAD %s has a body", path)
@@ -95,6 +101,16 @@ func TestReads(t *testing.T) {
 			c.get(path).wantProblem(http.StatusNotFound, code)
 		}
 	})
+}
+
+func TestEventStreamAnswersHEADAndIsDone(t *testing.T) {
+	t.Parallel()
+	c := start(t).client(t)
+	c.http.Timeout = 5 * time.Second
+	for range 3 {
+		c.do(http.MethodHead, "/v1/events", nil).want(http.StatusOK).wantHeader("Content-Type", "text/event-stream")
+		c.get("/v1/orders?limit=1").want(http.StatusOK) // on the same connection
+	}
 }
 
 func upperID(path string) string {

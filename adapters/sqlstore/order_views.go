@@ -169,11 +169,11 @@ func (v OrderViews) List(ctx context.Context, q query.ListOrders) ([]query.Order
 	if q.CustomerID != "" {
 		c.add("v.customer_id = ?", q.CustomerID)
 	}
-	if !q.CreatedFrom.IsZero() {
-		c.add("v.created_at >= ?", ceilMicro(q.CreatedFrom))
+	if q.CreatedFrom != nil {
+		c.add("v.created_at >= ?", ceilMicro(*q.CreatedFrom))
 	}
-	if !q.CreatedTo.IsZero() {
-		c.add("v.created_at < ?", ceilMicro(q.CreatedTo))
+	if q.CreatedTo != nil {
+		c.add("v.created_at < ?", ceilMicro(*q.CreatedTo))
 	}
 	c.after(q.After)
 	found, err := v.rows(ctx, "SELECT v.id, v.version, v.document FROM order_views v"+c.where()+

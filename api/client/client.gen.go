@@ -177,7 +177,7 @@ type CommandStatus string
 
 // CompleteOrder When an order arrived.
 type CompleteOrder struct {
-	// DeliveredAt When it was delivered. Defaults to now.
+	// DeliveredAt When it was delivered, in the years 1970 to 9999. Defaults to now.
 	//
 	// Example: 2025-09-04T18:52:40Z
 	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
@@ -237,7 +237,7 @@ type InputError struct {
 	// Example: must be at least 1
 	Detail string `json:"detail"`
 
-	// Pointer Where it is in the body, as a JSON pointer in a URI fragment (RFC 6901). `#` is the whole body.
+	// Pointer Where it is, as a JSON pointer (RFC 6901) into the body; or `/path/…`, `/query/…` or `/header/…` and the name of a parameter.
 	//
 	// Example: /items/0/quantity
 	Pointer string `json:"pointer"`
@@ -1032,8 +1032,9 @@ type ClientInterface interface {
 
 	// SearchOrders Search orders
 	//
-	// Finds orders by words in what they say about the customer, the items and the delivery
-	// address. The newest come first.
+	// Finds orders by the titles and descriptions of their items. The words have to stand next
+	// to each other in one of these; the last of them may be only begun. Case and accents do
+	// not count. The newest come first.
 	//
 	// Corresponds with GET /orders/search (the `SearchOrders` operationId).
 	SearchOrders(ctx context.Context, params *SearchOrdersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1174,8 +1175,7 @@ type ClientInterface interface {
 
 	// SubmitOrderWithBody Submit an order
 	//
-	// Submits a draft. The checkout then sees to the payment, asks the restaurant and approves
-	// or rejects the order. Send `payment_method` when the order is not paid yet; the body may
+	// Submits a draft. The checkout then sees to the payment and approves the order. Send `payment_method` when the order is not paid yet; the body may
 	// be left out otherwise.
 	//
 	// Takes any type of body and a specified content type.
@@ -1185,8 +1185,7 @@ type ClientInterface interface {
 
 	// SubmitOrder Submit an order
 	//
-	// Submits a draft. The checkout then sees to the payment, asks the restaurant and approves
-	// or rejects the order. Send `payment_method` when the order is not paid yet; the body may
+	// Submits a draft. The checkout then sees to the payment and approves the order. Send `payment_method` when the order is not paid yet; the body may
 	// be left out otherwise.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1300,8 +1299,9 @@ func (c *Client) CreateOrder(ctx context.Context, params *CreateOrderParams, bod
 
 // SearchOrders Search orders
 //
-// Finds orders by words in what they say about the customer, the items and the delivery
-// address. The newest come first.
+// Finds orders by the titles and descriptions of their items. The words have to stand next
+// to each other in one of these; the last of them may be only begun. Case and accents do
+// not count. The newest come first.
 //
 // Corresponds with GET /orders/search (the `SearchOrders` operationId).
 func (c *Client) SearchOrders(ctx context.Context, params *SearchOrdersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1592,8 +1592,7 @@ func (c *Client) ShipOrder(ctx context.Context, id OrderID, params *ShipOrderPar
 
 // SubmitOrderWithBody Submit an order
 //
-// Submits a draft. The checkout then sees to the payment, asks the restaurant and approves
-// or rejects the order. Send `payment_method` when the order is not paid yet; the body may
+// Submits a draft. The checkout then sees to the payment and approves the order. Send `payment_method` when the order is not paid yet; the body may
 // be left out otherwise.
 //
 // Takes any type of body and a specified content type.
@@ -1613,8 +1612,7 @@ func (c *Client) SubmitOrderWithBody(ctx context.Context, id OrderID, params *Su
 
 // SubmitOrder Submit an order
 //
-// Submits a draft. The checkout then sees to the payment, asks the restaurant and approves
-// or rejects the order. Send `payment_method` when the order is not paid yet; the body may
+// Submits a draft. The checkout then sees to the payment and approves the order. Send `payment_method` when the order is not paid yet; the body may
 // be left out otherwise.
 //
 // Takes a body of the `application/json` content type.
@@ -2999,8 +2997,9 @@ type ClientWithResponsesInterface interface {
 
 	// SearchOrdersWithResponse Search orders
 	//
-	// Finds orders by words in what they say about the customer, the items and the delivery
-	// address. The newest come first.
+	// Finds orders by the titles and descriptions of their items. The words have to stand next
+	// to each other in one of these; the last of them may be only begun. Case and accents do
+	// not count. The newest come first.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3147,8 +3146,7 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitOrderWithBodyWithResponse Submit an order
 	//
-	// Submits a draft. The checkout then sees to the payment, asks the restaurant and approves
-	// or rejects the order. Send `payment_method` when the order is not paid yet; the body may
+	// Submits a draft. The checkout then sees to the payment and approves the order. Send `payment_method` when the order is not paid yet; the body may
 	// be left out otherwise.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3158,8 +3156,7 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitOrderWithResponse Submit an order
 	//
-	// Submits a draft. The checkout then sees to the payment, asks the restaurant and approves
-	// or rejects the order. Send `payment_method` when the order is not paid yet; the body may
+	// Submits a draft. The checkout then sees to the payment and approves the order. Send `payment_method` when the order is not paid yet; the body may
 	// be left out otherwise.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -5001,8 +4998,9 @@ func (c *ClientWithResponses) CreateOrderWithResponse(ctx context.Context, param
 
 // SearchOrdersWithResponse Search orders
 //
-// Finds orders by words in what they say about the customer, the items and the delivery
-// address. The newest come first.
+// Finds orders by the titles and descriptions of their items. The words have to stand next
+// to each other in one of these; the last of them may be only begun. Case and accents do
+// not count. The newest come first.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5239,8 +5237,7 @@ func (c *ClientWithResponses) ShipOrderWithResponse(ctx context.Context, id Orde
 
 // SubmitOrderWithBodyWithResponse Submit an order
 //
-// Submits a draft. The checkout then sees to the payment, asks the restaurant and approves
-// or rejects the order. Send `payment_method` when the order is not paid yet; the body may
+// Submits a draft. The checkout then sees to the payment and approves the order. Send `payment_method` when the order is not paid yet; the body may
 // be left out otherwise.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5256,8 +5253,7 @@ func (c *ClientWithResponses) SubmitOrderWithBodyWithResponse(ctx context.Contex
 
 // SubmitOrderWithResponse Submit an order
 //
-// Submits a draft. The checkout then sees to the payment, asks the restaurant and approves
-// or rejects the order. Send `payment_method` when the order is not paid yet; the body may
+// Submits a draft. The checkout then sees to the payment and approves the order. Send `payment_method` when the order is not paid yet; the body may
 // be left out otherwise.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

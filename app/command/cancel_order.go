@@ -22,3 +22,6 @@ func (c CancelOrder) Target() order.ID { return c.Order }
 func (c CancelOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Cancel(c.Reason, at)
 }
+
+// Check implements Checked.
+func (c CancelOrder) Check() error { return order.CheckReason(c.Reason) }

@@ -22,3 +22,6 @@ func (c ChangeDeliveryAddress) Target() order.ID { return c.Order }
 func (c ChangeDeliveryAddress) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.ChangeDeliveryAddress(c.DeliveryAddress, at)
 }
+
+// Check implements Checked.
+func (c ChangeDeliveryAddress) Check() error { return c.DeliveryAddress.Check() }

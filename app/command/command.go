@@ -27,6 +27,10 @@ type Command interface {
 	Decide(order.Order, time.Time) ([]order.Event, error)
 }
 
+// Checked is a command that can be wrong in itself, whatever state its order is
+// in. Whoever takes commands in asks before it sends them.
+type Checked interface{ Check() error }
+
 // Catalogue lists every command, once.
 func Catalogue() []Command {
 	return []Command{

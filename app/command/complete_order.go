@@ -22,3 +22,11 @@ func (c CompleteOrder) Target() order.ID { return c.Order }
 func (c CompleteOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Complete(c.DeliveredAt, at)
 }
+
+// Check implements Checked.
+func (c CompleteOrder) Check() error {
+	if c.DeliveredAt.IsZero() {
+		return nil
+	}
+	return order.CheckDeliveredAt(c.DeliveredAt)
+}

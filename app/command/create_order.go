@@ -22,3 +22,6 @@ func (c CreateOrder) Target() order.ID { return c.Order }
 func (c CreateOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Create(c.Draft, at)
 }
+
+// Check implements Checked.
+func (c CreateOrder) Check() error { return c.Draft.Check() }

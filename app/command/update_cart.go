@@ -22,3 +22,9 @@ func (c UpdateCart) Target() order.ID { return c.Order }
 func (c UpdateCart) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.UpdateCart(c.Cart, at)
 }
+
+// Check implements Checked.
+func (c UpdateCart) Check() error {
+	_, err := c.Cart.Total()
+	return err
+}

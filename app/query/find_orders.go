@@ -30,8 +30,8 @@ type Place struct {
 type ListOrders struct {
 	Status      order.Status
 	CustomerID  string
-	CreatedFrom time.Time // inclusive
-	CreatedTo   time.Time // exclusive
+	CreatedFrom *time.Time // inclusive
+	CreatedTo   *time.Time // exclusive
 	After       Place
 	Limit       int
 }

@@ -27,18 +27,19 @@ func (h *History) AtVersion(ctx context.Context, id order.ID, version es.Version
 	return row, err
 }
 
-// AsOf returns an order as it was at a time, or ErrNotFound when it did not
-// exist then.
+// AsOf returns an order as it was at a time. It returns ErrNotFound, or
+// ErrNoSuchVersion when the order did not exist yet.
 func (h *History) AsOf(ctx context.Context, id order.ID, t time.Time) (OrderRow, error) {
 	return h.fold(ctx, id, func(r es.Record) bool { return !r.OccurredAt.After(t) })
 }
 
 func (h *History) fold(ctx context.Context, id order.ID, include func(es.Record) bool) (OrderRow, error) {
-	row := OrderRow{ID: id}
+	row, exists := OrderRow{ID: id}, false
 	for r, err := range h.Store.Read(ctx, es.StreamOf(h.Category, string(id)), 0) {
 		if err != nil {
 			return OrderRow{}, fmt.Errorf("read order %s: %w", id, err)
 		}
+		exists = true
 		if !include(r) {
 			break
 		}
@@ -48,8 +49,11 @@ func (h *History) fold(ctx context.Context, id order.ID, include func(es.Record)
 		}
 		row.Order, row.Version = row.Evolve(e), r.Version
 	}
-	if row.Version == 0 {
+	switch {
+	case !exists:
 		return OrderRow{}, ErrNotFound
+	case row.Version == 0:
+		return OrderRow{}, fmt.Errorf("%w: it did not exist then", ErrNoSuchVersion)
 	}
 	return row, nil
 }

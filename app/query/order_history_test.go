@@ -69,7 +69,7 @@ func TestHistoryShowsAnOrderAtAVersion(t *testing.T) {
 		"one in the middle":      {"7", 2, "submitted", nil},
 		"the last":               {"7", 3, "canceled", nil},
 		"one to come":            {"7", 4, "", query.ErrNoSuchVersion},
-		"one before the first":   {"7", 0, "", query.ErrNotFound},
+		"one before the first":   {"7", 0, "", query.ErrNoSuchVersion},
 		"one of another order":   {"8", 1, "", query.ErrNotFound},
 		"one of a similar order": {"77", 1, "", query.ErrNotFound},
 	} {
@@ -103,7 +103,7 @@ func TestHistoryShowsAnOrderAsOfATime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			row, err := newHistory(t, nil).AsOf(t.Context(), "7", test.at)
-			if test.version == 0 && !errors.Is(err, query.ErrNotFound) || test.version > 0 && err != nil || row.Version != test.version {
+			if test.version == 0 && !errors.Is(err, query.ErrNoSuchVersion) || test.version > 0 && err != nil || row.Version != test.version {
 				t.Errorf("got %+v, %v, want version %d", row, err, test.version)
 			}
 		})

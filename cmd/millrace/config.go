@@ -46,7 +46,7 @@ func (c *config) serveFlags(f *pflag.FlagSet) {
 	f.IntVar(&c.Concurrency, "concurrency", 64, "messages that each handler works on at a time")
 	f.IntVar(&c.MaxWrites, "max-writes", 4096, "writes that may wait for their outcome at a time; more are answered with 503")
 	f.IntVar(&c.Retries, "retries", 8, "how often a failed message is tried again before it becomes a dead letter")
-	f.DurationVar(&c.Backoff, "backoff", 100*time.Millisecond, "delay before the first retry; it doubles with every further one")
+	f.DurationVar(&c.Backoff, "backoff", 100*time.Millisecond, "delay before the first retry; it grows with every further one")
 	f.DurationVar(&c.ViewTimeout, "view-timeout", 5*time.Second, "how long a read with a Consistency-Token waits for the views")
 	f.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a silent event stream says that it is alive")
 	f.DurationVar(&c.SlowPayment, "slow-payment", 2*time.Second, "how long the simulated payment tok_slow takes")

@@ -9,7 +9,7 @@ import (
 func TestDeliveryTimesAtTheEdge(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, at := range []string{"9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"} {
+	for _, at := range []string{"9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"} {
 		t.Run("are refused: "+at, func(t *testing.T) {
 			t.Parallel()
 			c := s.client(t)
@@ -21,7 +21,7 @@ func TestDeliveryTimesAtTheEdge(t *testing.T) {
 			c.awaitStatus(order, "shipped", "paid")
 		})
 	}
-	for _, at := range []string{"9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00Z", "0000-01-01T00:00:00Z"} {
+	for _, at := range []string{"9999-12-31T23:59:59.999999999Z", "1970-01-01T00:00:00Z"} {
 		t.Run("are kept: "+at, func(t *testing.T) {
 			t.Parallel()
 			c := s.client(t)

@@ -134,7 +134,7 @@ func TestSearch(t *testing.T) {
 
 	for q, found := range map[string]bool{
 		"Crème": true, "crème brûlée": true, "BRÛLÉE": true, "sug": true, `"burnt" sugar`: true, "DROP TABLE": true,
-		"Vries": true, "groningen": true, "carla@pizzeria.example": true,
+		"Vries": false, "groningen": false, "carla@pizzeria.example": false, // not what was ordered
 		"tiramisu": false, "sugar AND salt": false, "NOT tiramisu": false, `"`: false, "*": false, "' OR 1=1 --": false,
 		"(((": false, "words:sugar": false, "日本": false, "\x00": false, strings.Repeat("é", 200): false,
 	} {

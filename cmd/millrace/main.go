@@ -35,6 +35,7 @@ the flag's name in capitals; the flag wins. "millrace config" shows what is in f
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(serveCommand(), migrateCommand(), configCommand(), versionCommand())

@@ -106,6 +106,7 @@ func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.
 	}
 	enough, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	defer time.AfterFunc(20*time.Second, m.endWaits).Stop()
 	err = errors.Join(err, api.Shutdown(enough))
 	err = errors.Join(err, handlers.stop(), relay.stop(), ops.Shutdown(enough))
 	if err == nil {

@@ -32,7 +32,8 @@ type millrace struct {
 	router     *messages.Router
 	handlers   []func(context.Context) error // each runs until its context is done, and so does the relay
 	relay      func(context.Context) error
-	endStreams func()
+	endStreams func() // lets event streams end
+	endWaits   func() // lets writes end that wait for their outcome
 	store      *sqlstore.Store
 	broker     *broker.Memory
 }
@@ -75,6 +76,7 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 		moved    = &es.Notices[struct{}]{}
 		appended = make(chan struct{}, 1)
 		ended    = make(chan struct{})
+		hurry    = make(chan struct{})
 	)
 	bus, err := messages.NewBus(carrier, logger)
 	if err != nil {
@@ -107,7 +109,7 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 		Moved: func() { moved.Post(httpapi.FeedNews, struct{}{}) },
 		Log:   log, Batch: 500, Idle: time.Second, TTL: 10 * time.Second,
 	}
-	m := &millrace{router: router, store: store, broker: carrier, endStreams: func() { close(ended) }}
+	m := &millrace{router: router, store: store, broker: carrier, endStreams: func() { close(ended) }, endWaits: func() { close(hurry) }}
 	m.handlers = append(m.handlers, router.Run, afterStart(router, sender.Run))
 	m.relay = afterStart(router, relay.Run)
 	follow := func(name string, types []string, progress es.Progress, catchUp func(context.Context, string) error) {
@@ -128,7 +130,7 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 
 	views := sqlstore.OrderViews{Store: store}
 	m.public, err = httpapi.New(httpapi.Config{
-		Commands:  &es.Requester{Sender: sender, Outcomes: outcomes, Poll: 250 * time.Millisecond, Done: ended},
+		Commands:  &es.Requester{Sender: sender, Outcomes: outcomes, Poll: 250 * time.Millisecond, Done: hurry},
 		Codec:     commands,
 		Outcomes:  store,
 		Orders:    views,

@@ -2,9 +2,19 @@ package order
 
 import "time"
 
+// CheckReason returns Invalid for a reason that says nothing, or too much.
+func CheckReason(reason string) error {
+	var v violations
+	v.text("/reason", reason, 1, 500)
+	return v.err()
+}
+
 // Cancel decides whether the customer can still call the order off. A payment
 // that was taken, or is under way, is given back afterwards.
 func (o Order) Cancel(reason string, at time.Time) ([]Event, error) {
+	if err := CheckReason(reason); err != nil {
+		return nil, err
+	}
 	if err := o.atHome(); err != nil {
 		return nil, err
 	}

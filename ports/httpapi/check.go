@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,16 +34,28 @@ const bodyTimeout = 30 * time.Second
 // checker holds requests against the contract before they are decoded.
 type checker struct {
 	routes map[string]*routers.Route // by method and path template
+	places map[string]string         // where each parameter stands, by its name
 }
+
+// readableTimes refuses times that look right and do not exist.
+var readableTimes = openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
+	if _, err := time.Parse(time.RFC3339, s); err != nil {
+		return errors.New("must be a time as in RFC 3339")
+	}
+	return nil
+}))
 
 func newChecker() (*checker, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(api.Contract)
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}
-	c := &checker{routes: map[string]*routers.Route{}}
+	c := &checker{routes: map[string]*routers.Route{}, places: map[string]string{}}
 	for path, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {
+			for _, p := range slices.Concat(item.Parameters, operation.Parameters) {
+				c.places[p.Value.Name] = p.Value.In
+			}
 			c.routes[method+" /v1"+path] = &routers.Route{
 				Spec: doc, Path: path, PathItem: item, Method: method, Operation: operation,
 			}
@@ -81,9 +94,17 @@ func (c *checker) check(w http.ResponseWriter, r *http.Request) error {
 }
 
 func checkParameters(r *http.Request, route *routers.Route) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // what cannot be read would be left out
+		return problem("invalid_parameter", "the query cannot be read: "+err.Error(),
+			contract.InputError{Pointer: "/query", Detail: err.Error()})
+	}
 	input := &openapi3filter.RequestValidationInput{
-		Request: r, Route: route, PathParams: pathParams(r), QueryParams: r.URL.Query(),
-		Options: &openapi3filter.Options{SkipSettingDefaults: true, MultiError: true},
+		Request: r, Route: route, PathParams: pathParams(r), QueryParams: values,
+		Options: &openapi3filter.Options{
+			SkipSettingDefaults: true, MultiError: true,
+			SchemaValidationOptions: []openapi3.SchemaValidationOption{readableTimes},
+		},
 	}
 	var errs []contract.InputError
 	for _, p := range slices.Concat(route.PathItem.Parameters, route.Operation.Parameters) {
@@ -143,7 +164,7 @@ func checkBody(w http.ResponseWriter, r *http.Request, want *openapi3.RequestBod
 		return problem("malformed_json", "something follows the JSON value")
 	}
 	schema := want.Content["application/json"].Schema.Value
-	if err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.VisitAsRequest()); err != nil {
+	if err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.VisitAsRequest(), readableTimes); err != nil {
 		errs := inputErrors(err)
 		return problem("invalid_request", summary(errs), errs...)
 	}
@@ -221,8 +242,8 @@ func unreadable(err error) error {
 }
 
 // badParameter is for a parameter that the generated code could not bind.
-func badParameter(err error) error {
-	name := "parameter"
+func (c *checker) badParameter(err error) error {
+	var name string
 	switch e := err.(type) {
 	case *contract.InvalidParamFormatError:
 		name = e.ParamName
@@ -233,5 +254,6 @@ func badParameter(err error) error {
 	case *contract.RequiredHeaderError:
 		name = e.ParamName
 	}
-	return problem("invalid_parameter", err.Error(), contract.InputError{Pointer: "/" + name, Detail: err.Error()})
+	pointer := "/" + c.places[name] + "/" + name
+	return problem("invalid_parameter", pointer+": "+err.Error(), contract.InputError{Pointer: pointer, Detail: err.Error()})
 }

@@ -40,7 +40,7 @@ func expectedVersions(header string) ([]es.Version, error) {
 	}
 	versions := make([]es.Version, len(tags))
 	for i, tag := range tags {
-		if v, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64); err == nil && v > 0 {
+		if v, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64); err == nil && v > 0 && tag == etag(es.Version(v)) {
 			versions[i] = es.Version(v)
 		}
 	}

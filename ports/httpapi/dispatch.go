@@ -10,10 +10,14 @@ import (
 	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/ports/httpapi/contract"
 )
 
 // anonymous is who calls as long as nobody has to say who they are.
 const anonymous = "anonymous"
+
+// maxKey is how long an Idempotency-Key may be, in bytes.
+const maxKey = 255
 
 // writeParams are the headers of a write.
 type writeParams struct {
@@ -29,6 +33,11 @@ func (s *server) write(ctx context.Context, p writeParams, c command.Command, bo
 		defer func() { <-s.writes }()
 	default:
 		return writeResponse{}, problem("overloaded", "too many writes are waiting for their outcome")
+	}
+	if c, ok := c.(command.Checked); ok {
+		if err := c.Check(); err != nil {
+			return writeResponse{}, err
+		}
 	}
 	prefer := parsePrefer(p.Prefer)
 	envelope, err := s.envelope(p, c, body)
@@ -69,6 +78,11 @@ func (s *server) envelope(p writeParams, c command.Command, body any) (es.Envelo
 		return e, err
 	}
 	e.ID = s.NewID()
+	if len(p.IdempotencyKey) > maxKey {
+		detail := fmt.Sprintf("must have at most %d bytes", maxKey)
+		return e, problem("invalid_parameter", "/header/Idempotency-Key "+detail,
+			contract.InputError{Pointer: "/header/Idempotency-Key", Detail: detail})
+	}
 	if p.IdempotencyKey != "" {
 		e.ID = es.DeriveID("request", anonymous, e.Type, p.IdempotencyKey)
 		if e.Fingerprint, err = fingerprint(c, body); err != nil {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -17,7 +18,7 @@ import (
 var docs embed.FS
 
 // mountDocs serves the contract, and a page for people to read it and try it.
-func mountDocs(r chi.Router) {
+func mountDocs(r chi.Router, fail func(http.ResponseWriter, *http.Request, error)) {
 	r.Get("/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(api.Contract) // the client has gone
@@ -29,6 +30,12 @@ func mountDocs(r chi.Router) {
 	serve := http.StripPrefix("/docs", http.FileServerFS(files))
 	r.Get("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently).ServeHTTP)
 	r.Get("/docs/*", func(w http.ResponseWriter, r *http.Request) {
+		if name := strings.TrimPrefix(r.URL.Path, "/docs/"); name != "" {
+			if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
+				fail(w, r, noPath())
+				return
+			}
+		}
 		w.Header().Set("Content-Security-Policy",
 			"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
 		serve.ServeHTTP(w, r)

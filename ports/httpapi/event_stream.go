@@ -59,6 +59,9 @@ func (e eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
+	if e.ctx.Value(headKey{}) != nil {
+		return nil
+	}
 	if _, err := fmt.Fprint(w, "retry: 1000\n\n"); err != nil || out.Flush() != nil {
 		return nil
 	}
@@ -87,7 +90,7 @@ func (e eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 		case <-news:
 		case <-look.C:
 		case <-beat.C:
-			if _, err := fmt.Fprint(w, ": still here\n\n"); err != nil || out.Flush() != nil {
+			if _, err := fmt.Fprint(w, ": heartbeat\n\n"); err != nil || out.Flush() != nil {
 				return nil
 			}
 		}

@@ -44,13 +44,13 @@ func (s *server) GetOrder(ctx context.Context, r contract.GetOrderRequestObject)
 	err := s.fresh(ctx, p.ConsistencyToken)
 	switch {
 	case err != nil:
-	case p.Version != 0 && !p.AsOf.IsZero():
+	case p.Version != 0 && p.AsOf != nil:
 		err = problem("invalid_parameter", "version and as_of cannot be asked for together",
 			contract.InputError{Pointer: "/query/as_of", Detail: "cannot stand beside version"})
 	case p.Version != 0:
 		row, err = s.History.AtVersion(ctx, id, es.Version(p.Version))
-	case !p.AsOf.IsZero():
-		row, err = s.History.AsOf(ctx, id, p.AsOf)
+	case p.AsOf != nil:
+		row, err = s.History.AsOf(ctx, id, *p.AsOf)
 	default:
 		row, err = s.Orders.Order(ctx, id)
 	}
@@ -103,10 +103,10 @@ func (s *server) ListOrders(ctx context.Context, r contract.ListOrdersRequestObj
 	again := url.Values{}
 	setNonEmpty(again, "status", string(p.Status))
 	setNonEmpty(again, "customer", p.Customer)
-	if !p.CreatedFrom.IsZero() {
+	if p.CreatedFrom != nil {
 		again.Set("created_from", p.CreatedFrom.Format(timeForm))
 	}
-	if !p.CreatedTo.IsZero() {
+	if p.CreatedTo != nil {
 		again.Set("created_to", p.CreatedTo.Format(timeForm))
 	}
 	return orderPage(rows, limit, "l", "/v1/orders", again), nil

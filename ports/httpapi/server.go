@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -67,15 +68,20 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	r := chi.NewRouter()
-	r.Use(s.recoverer, joinHeaders, middleware.GetHead)
+	r.Use(s.recoverer, joinHeaders, markHead, middleware.GetHead)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, problem("not_found", "nothing answers at this path"))
+		s.fail(w, r, noPath())
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", allowed(r))
+		methods := allowed(r)
+		if methods == "" {
+			s.fail(w, r, noPath())
+			return
+		}
+		w.Header().Set("Allow", methods)
 		s.fail(w, r, problem("method_not_allowed", "this path does not know the method "+r.Method))
 	})
-	mountDocs(r)
+	mountDocs(r, s.fail)
 
 	strict := contract.NewStrictHandlerWithOptions(s, nil, contract.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, unreadable(err)) },
@@ -87,7 +93,7 @@ func New(c Config) (http.Handler, error) {
 		Middlewares: []contract.MiddlewareFunc{func(next http.Handler) http.Handler {
 			return check.middleware(next, s.fail)
 		}},
-		ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, badParameter(err)) },
+		ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, check.badParameter(err)) },
 	})
 	return r, nil
 }
@@ -126,10 +132,28 @@ func joinHeaders(next http.Handler) http.Handler {
 func allowed(r *http.Request) string {
 	var methods []string
 	routes := chi.RouteContext(r.Context()).Routes
-	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 		if routes.Match(chi.NewRouteContext(), m, r.URL.Path) {
 			methods = append(methods, m)
 		}
 	}
+	if i := slices.Index(methods, http.MethodGet); i >= 0 {
+		methods = slices.Insert(methods, i+1, http.MethodHead)
+	}
 	return join(methods)
+}
+
+func noPath() error { return problem("not_found", "nothing answers at this path") }
+
+// headKey marks the context of a request that wants no body.
+type headKey struct{}
+
+// markHead lets an answer that would never end know that nobody wants it.
+func markHead(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
+		}
+		next.ServeHTTP(w, r)
+	})
 }

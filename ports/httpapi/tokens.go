@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/base64"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -37,13 +38,16 @@ func consistencyToken(id string, v es.Version) string { return sealToken("w", id
 
 func parseConsistencyToken(token string) (order.ID, es.Version, error) {
 	id, version, ok := openToken("w", token)
-	if !ok || version < 0 {
+	if !ok || version < 0 || !canonicalID.MatchString(id) {
 		detail := "was not made by this service"
 		return "", 0, problem("invalid_parameter", "/header/Consistency-Token "+detail,
 			contract.InputError{Pointer: "/header/Consistency-Token", Detail: detail})
 	}
 	return order.ID(id), es.Version(version), nil
 }
+
+// canonicalID is how ids of orders look.
+var canonicalID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 // placeCursor stands for a place in a list of orders.
 func placeCursor(kind string, p query.Place) string {
@@ -55,7 +59,7 @@ func parsePlace(kind, cursor string) (query.Place, error) {
 		return query.Place{}, nil
 	}
 	id, micros, ok := openToken(kind, cursor)
-	if !ok || id == "" {
+	if !ok || !canonicalID.MatchString(id) {
 		return query.Place{}, badCursor()
 	}
 	return query.Place{CreatedAt: time.UnixMicro(micros).UTC(), ID: order.ID(id)}, nil

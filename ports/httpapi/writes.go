@@ -15,28 +15,19 @@ func (s *server) CreateOrder(ctx context.Context, r contract.CreateOrderRequestO
 		CustomerID: r.Body.CustomerID, Email: r.Body.Email,
 		Cart: cart(r.Body.Items), DeliveryAddress: address(r.Body.DeliveryAddress),
 	}
-	if err := draft.Check(); err != nil {
-		return nil, err
-	}
 	p := writeParams{IdempotencyKey: r.Params.IdempotencyKey, Prefer: r.Params.Prefer, Traceparent: r.Params.Traceparent}
 	return s.write(ctx, p, command.CreateOrder{Order: order.ID(s.NewID()), Draft: draft}, r.Body)
 }
 
 // UpdateCart implements contract.StrictServerInterface.
 func (s *server) UpdateCart(ctx context.Context, r contract.UpdateCartRequestObject) (contract.UpdateCartResponseObject, error) {
-	items := cart(r.Body.Items)
-	if _, err := items.Total(); err != nil {
-		return nil, err
-	}
-	return s.write(ctx, writeParams(r.Params), command.UpdateCart{Order: orderID(r.ID), Cart: items}, r.Body)
+	c := command.UpdateCart{Order: orderID(r.ID), Cart: cart(r.Body.Items)}
+	return s.write(ctx, writeParams(r.Params), c, r.Body)
 }
 
 // ChangeDeliveryAddress implements contract.StrictServerInterface.
 func (s *server) ChangeDeliveryAddress(ctx context.Context, r contract.ChangeDeliveryAddressRequestObject) (contract.ChangeDeliveryAddressResponseObject, error) {
 	c := command.ChangeDeliveryAddress{Order: orderID(r.ID), DeliveryAddress: address(*r.Body)}
-	if err := c.DeliveryAddress.Check(); err != nil {
-		return nil, err
-	}
 	return s.write(ctx, writeParams(r.Params), c, r.Body)
 }
 
@@ -67,8 +58,11 @@ func (s *server) ShipOrder(ctx context.Context, r contract.ShipOrderRequestObjec
 // CompleteOrder implements contract.StrictServerInterface.
 func (s *server) CompleteOrder(ctx context.Context, r contract.CompleteOrderRequestObject) (contract.CompleteOrderResponseObject, error) {
 	c := command.CompleteOrder{Order: orderID(r.ID)}
-	if r.Body != nil {
-		c.DeliveredAt = r.Body.DeliveredAt
+	if r.Body != nil && r.Body.DeliveredAt != nil {
+		if err := order.CheckDeliveredAt(*r.Body.DeliveredAt); err != nil { // the zero time too, which means now to the command
+			return nil, err
+		}
+		c.DeliveredAt = *r.Body.DeliveredAt
 	}
 	return s.write(ctx, writeParams(r.Params), c, r.Body)
 }

@@ -27,8 +27,8 @@ type Config struct {
 	// Retries is how often a failed message is tried again before it is buried.
 	Retries int
 
-	// Backoff is the delay before the first retry. It doubles with every further
-	// one, up to MaxBackoff.
+	// Backoff is about the delay before the first retry. It grows with every
+	// further one, up to about MaxBackoff.
 	Backoff    time.Duration
 	MaxBackoff time.Duration
 

@@ -191,18 +191,18 @@ func createdBetween(t *testing.T, v Views) {
 	for i := range 5 {
 		ids = append(ids, save(t, v, draft(noon.Add(time.Duration(i)*time.Microsecond))).ID)
 	}
-	at := func(micros float64) time.Time { return noon.Add(time.Duration(micros * 1000)) }
+	at := func(micros float64) *time.Time { return new(noon.Add(time.Duration(micros * 1000))) }
 	for _, c := range []struct {
-		from, to time.Time
+		from, to *time.Time
 		want     []order.ID
 	}{
 		{at(1), at(3), ids[1:3]},
-		{at(1), time.Time{}, ids[1:]},
-		{time.Time{}, at(3), ids[:3]},
+		{at(1), nil, ids[1:]},
+		{nil, at(3), ids[:3]},
 		{at(0.5), at(2.5), ids[1:3]}, // no order is older than it is
 		{at(2), at(2), nil},
 		{at(3), at(1), nil},
-		{at(1).In(time.FixedZone("", 3600)), at(2), ids[1:2]},
+		{new(at(1).In(time.FixedZone("", 3600))), at(2), ids[1:2]},
 	} {
 		want := slices.Clone(c.want)
 		slices.Reverse(want)
@@ -250,7 +250,7 @@ func pages(t *testing.T, limit int, page func(query.Place) []query.OrderRow, bet
 func listPages(t *testing.T, v Views) {
 	want := crowd(t, v, 60)
 	for _, limit := range []int{1, 7, 30, 60, 100} {
-		for _, q := range []query.ListOrders{{}, {Status: order.StatusDraft}, {CustomerID: "c-1"}, {CreatedFrom: noon, CreatedTo: noon.Add(time.Hour)}} {
+		for _, q := range []query.ListOrders{{}, {Status: order.StatusDraft}, {CustomerID: "c-1"}, {CreatedFrom: new(noon), CreatedTo: new(noon.Add(time.Hour))}} {
 			got := pages(t, limit, func(p query.Place) []query.OrderRow {
 				q.After, q.Limit = p, limit
 				return list(t, v, q)

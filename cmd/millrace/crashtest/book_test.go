@@ -11,6 +11,7 @@ import (
 
 	_ "modernc.org/sqlite" // registers the driver
 
+	"github.com/millrace/millrace/app/process"
 	"github.com/millrace/millrace/internal/es"
 )
 
@@ -234,15 +235,26 @@ func (b *book) readRest(tx *sql.Tx) error {
 	)
 }
 
+func jsonOf(words []string) string {
+	text, err := json.Marshal(words)
+	if err != nil {
+		panic(err) // words always can be encoded
+	}
+	return string(text)
+}
+
 // quiet says what a service on a database file is still to do, or nil.
 func quiet(db *sql.DB) error {
 	var unfinished, outbox, feed, views, processes int
-	err := db.QueryRow(`WITH heads AS (SELECT SUBSTR(stream, 7) AS id, MAX(version) AS version FROM events GROUP BY stream)
+	err := db.QueryRow(`WITH heads AS (SELECT SUBSTR(stream, 7) AS id, MAX(version) AS version FROM events GROUP BY stream),
+		answers AS (SELECT 'checkout' AS name, value AS type FROM json_each(?) UNION ALL SELECT 'payments', value FROM json_each(?)),
+		due AS (SELECT a.name, SUBSTR(e.stream, 7) AS id, MAX(e.version) AS version
+			FROM events e JOIN answers a ON a.type = e.type GROUP BY a.name, e.stream)
 		SELECT (SELECT COUNT(*) FROM unfinished_commands), (SELECT COUNT(*) FROM outbox),
 			(SELECT COUNT(*) FROM events) - (SELECT COUNT(*) FROM feed),
 			(SELECT COUNT(*) FROM heads LEFT JOIN order_views v ON v.id = heads.id WHERE v.version IS NOT heads.version),
-			(SELECT COUNT(*) FROM heads CROSS JOIN (SELECT 'checkout' AS name UNION ALL SELECT 'payments') n
-				LEFT JOIN processes p ON p.name = n.name AND p.id = heads.id WHERE p.version IS NOT heads.version)`).
+			(SELECT COUNT(*) FROM due LEFT JOIN processes p ON p.id = due.id AND p.name = due.name
+				WHERE COALESCE(p.version, 0) < due.version)`, jsonOf(process.CheckoutEvents()), jsonOf(process.PaymentsEvents())).
 		Scan(&unfinished, &outbox, &feed, &views, &processes)
 	if err != nil {
 		return fmt.Errorf("ask what is left to do: %w", err)

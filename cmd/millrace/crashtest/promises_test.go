@@ -47,6 +47,20 @@ func (b *book) brokenPromises() (f findings) {
 	return f
 }
 
+// answered are the types of the events that each process answers. It need not
+// have seen others.
+var answered = map[string][]string{"checkout": process.CheckoutEvents(), "payments": process.PaymentsEvents()}
+
+// lastOf returns the version of the last event of some types, 0 if there is none.
+func lastOf(records []es.Record, types []string) es.Version {
+	for _, r := range slices.Backward(records) {
+		if slices.Contains(types, r.Type) {
+			return r.Version
+		}
+	}
+	return 0
+}
+
 // brokenAtRest holds a book against what is true as well once nothing is left to
 // do.
 func (b *book) brokenAtRest() (f findings) {
@@ -66,9 +80,10 @@ func (b *book) brokenAtRest() (f findings) {
 		if v := b.views[id]; v.version != head {
 			f.add("the view of %s is at version %d of %d", stream, v.version, head)
 		}
-		for _, name := range []string{"checkout", "payments"} {
-			if p := b.processes[processKey{name, id}]; p.version != head {
-				f.add("the process %s of %s is at version %d of %d", name, stream, p.version, head)
+		for name, types := range answered {
+			due := lastOf(records, types)
+			if p := b.processes[processKey{name, id}]; p.version < due {
+				f.add("the process %s of %s is at version %d and has not seen %d", name, stream, p.version, due)
 			}
 		}
 		if events, err := decode(records); err == nil { // if not, that was found before

@@ -177,10 +177,10 @@ type CommandStatus string
 
 // CompleteOrder When an order arrived.
 type CompleteOrder struct {
-	// DeliveredAt When it was delivered. Defaults to now.
+	// DeliveredAt When it was delivered, in the years 1970 to 9999. Defaults to now.
 	//
 	// Example: 2025-09-04T18:52:40Z
-	DeliveredAt time.Time `json:"delivered_at,omitempty,omitzero"`
+	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
 }
 
 // Event Something that happened to an order.
@@ -237,7 +237,7 @@ type InputError struct {
 	// Example: must be at least 1
 	Detail string `json:"detail"`
 
-	// Pointer Where it is in the body, as a JSON pointer in a URI fragment (RFC 6901). `#` is the whole body.
+	// Pointer Where it is, as a JSON pointer (RFC 6901) into the body; or `/path/…`, `/query/…` or `/header/…` and the name of a parameter.
 	//
 	// Example: /items/0/quantity
 	Pointer string `json:"pointer"`
@@ -576,10 +576,10 @@ type ListOrdersParams struct {
 	Customer string `form:"customer,omitempty" json:"customer,omitempty,omitzero"`
 
 	// CreatedFrom Only orders created at this time or later.
-	CreatedFrom time.Time `form:"created_from,omitempty" json:"created_from,omitempty,omitzero"`
+	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
 
 	// CreatedTo Only orders created before this time.
-	CreatedTo time.Time `form:"created_to,omitempty" json:"created_to,omitempty,omitzero"`
+	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 
 	// Cursor The `next_cursor` of the page before. It is opaque. Leave it out for the first page.
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
@@ -633,7 +633,7 @@ type GetOrderParams struct {
 	Version int64 `form:"version,omitempty" json:"version,omitempty,omitzero"`
 
 	// AsOf The time to read at.
-	AsOf time.Time `form:"as_of,omitempty" json:"as_of,omitempty,omitzero"`
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
 	// IfNoneMatch The `ETag` that you have. When the order is still the same, the answer is 304 without a body.
 	IfNoneMatch IfNoneMatch `json:"If-None-Match,omitempty,omitzero"`

@@ -49,6 +49,7 @@ var rules = []rule{
 	{folder: "cmd", allows: []string{thirdParty, "adapters", "api", "app", "cmd", "domain", "internal", "ports"}},
 	{folder: "internal", allows: []string{thirdParty, "internal"}},
 	{folder: "api", allows: []string{"api"}, tests: []string{thirdParty}},
+	{folder: "docs"},
 }
 
 // source is a file and what it imports.

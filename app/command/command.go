@@ -74,6 +74,7 @@ type Orders = es.Executor[order.Order, order.Event]
 // NewOrders returns the executor for orders.
 func NewOrders(c es.ExecutorConfig[order.Event]) *Orders {
 	c.Category = Category
+	c.Begins = func(commandType string) bool { return commandType == CreateOrder{}.CommandType() }
 	return es.NewExecutor[order.Order](c)
 }
 

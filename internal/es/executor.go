@@ -28,6 +28,10 @@ type ExecutorConfig[E Event] struct {
 	NewID    func() string
 	Retries  int // how often to decide again when somebody was faster
 	Warm     int // how many aggregates to keep in memory, about; 0 for none
+
+	// Begins tells whether commands of a type are meant for aggregates that do
+	// not exist yet, so that there is nothing to read. It may be nil.
+	Begins func(commandType string) bool
 }
 
 // Executor carries out commands on one kind of aggregate.
@@ -54,7 +58,7 @@ func NewExecutor[S Folded[S, E], E Event](c ExecutorConfig[E]) *Executor[S, E] {
 // outcome it had then. An error means that there is no outcome yet.
 func (x *Executor[S, E]) Execute(ctx context.Context, c Envelope, decide func(S, time.Time) ([]E, error)) (Outcome, error) {
 	for attempt := 0; ; attempt++ {
-		o, err := x.try(ctx, c, decide)
+		o, err := x.try(ctx, c, decide, attempt > 0)
 		switch {
 		case errors.Is(err, ErrDecided):
 			return x.Journal.Outcome(ctx, c.ID)
@@ -65,14 +69,22 @@ func (x *Executor[S, E]) Execute(ctx context.Context, c Envelope, decide func(S,
 	}
 }
 
-func (x *Executor[S, E]) try(ctx context.Context, c Envelope, decide func(S, time.Time) ([]E, error)) (Outcome, error) {
+// guess returns what the aggregate probably is. The append proves it.
+func (x *Executor[S, E]) guess(stream Stream, commandType string) (a aggregate[S], ok bool) {
+	if a, ok = x.warm.get(stream); ok {
+		return a, true
+	}
+	return a, x.Begins != nil && x.Begins(commandType)
+}
+
+func (x *Executor[S, E]) try(ctx context.Context, c Envelope, decide func(S, time.Time) ([]E, error), again bool) (Outcome, error) {
 	stream := StreamOf(x.Category, c.Target)
-	if a, ok := x.warm.get(stream); ok {
+	if a, ok := x.guess(stream, c.Type); ok && !again {
 		o, err := x.decide(ctx, stream, a, c, decide)
 		if o.Status != StatusRejected {
 			return o, err
 		}
-		// What is remembered may be out of date. Only fresh state may say no.
+		// The guess may be out of date. Only fresh state may say no.
 	}
 	a, err := x.load(ctx, stream)
 	if err != nil {

@@ -102,3 +102,18 @@ func TestWarmExecutorForgetsWhatWasNotUsedOfLate(t *testing.T) {
 		t.Errorf("read %d times, want 6: 2 was not used of late", *reads)
 	}
 }
+
+func TestExecutorReadsNothingForAnAggregateThatBegins(t *testing.T) {
+	t.Parallel()
+	x, d, reads := warmDesk(t, 10)
+	c := x.ExecutorConfig
+	c.Warm, c.Begins = 0, func(commandType string) bool { return commandType == "add" }
+	x = es.NewExecutor[tally](c)
+	if o, err := x.Execute(t.Context(), add, addOne); err != nil || o.Version != 1 || *reads != 0 {
+		t.Errorf("got %+v, %v after %d reads, want version 1 and no read", o, err, *reads)
+	}
+	// It exists by now: the append says so, and the decision is made again.
+	if o, err := x.Execute(t.Context(), add, addOne); err != nil || o.Version != 2 || *reads != 1 || len(d.records) != 2 {
+		t.Errorf("got %+v, %v after %d reads, want version 2 and one read", o, err, *reads)
+	}
+}

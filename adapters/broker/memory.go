@@ -43,6 +43,10 @@ type QueueConfig struct {
 	// Concurrency is how many messages one subscription has in flight at most,
 	// each of another key. Defaults to 1.
 	Concurrency int
+
+	// Wants says which messages the group's queues take when they are published,
+	// as a binding does. It must be quick. Defaults to all.
+	Wants func(*message.Message) bool
 }
 
 // Memory is a broker inside the process. It forgets everything when the process
@@ -107,13 +111,18 @@ func (m *Memory) publish(topic string, msg *message.Message) error {
 			return nil
 		}
 		for err == nil && reserved < len(queues) {
-			if err = m.reserve(msg.Context(), queues[reserved]); err == nil {
+			if q := queues[reserved]; q.takes(stored) {
+				err = m.reserve(msg.Context(), q)
+			}
+			if err == nil {
 				reserved++
 			}
 		}
 		if err != nil {
 			for _, q := range queues[:reserved] {
-				<-q.places
+				if q.takes(stored) {
+					<-q.places
+				}
 			}
 			return err
 		}
@@ -134,7 +143,9 @@ func (m *Memory) enqueue(topic string, msg *message.Message, reserved int) ([]*m
 		return nil, ErrUnroutable
 	case reserved == len(queues):
 		for _, q := range queues {
-			q.push(msg)
+			if q.takes(msg) {
+				q.push(msg)
+			}
 		}
 	}
 	return queues, nil
@@ -173,17 +184,17 @@ func (m *Memory) Depth(topic, group string) int {
 //
 // The queue of a topic comes to exist at the group's first Subscribe or
 // SubscribeInitialize. From then on it gets everything that is published to the
-// topic, also while nobody is subscribed.
+// topic and wanted, also while nobody is subscribed.
 func (m *Memory) Queue(config QueueConfig) message.Subscriber {
 	config.Concurrency = max(config.Concurrency, 1)
 	return &memorySubscriber{broker: m, config: config}
 }
 
 // queue returns the group's queue on the topic, a new one if there is none.
-func (m *Memory) queue(topic, group string) *memoryQueue {
-	q := m.find(topic, group)
+func (m *Memory) queue(topic string, config QueueConfig) *memoryQueue {
+	q := m.find(topic, config.Group)
 	if q == nil {
-		q = newMemoryQueue(m, group)
+		q = newMemoryQueue(m, config)
 		m.topics[topic] = append(m.topics[topic], q)
 	}
 	return q

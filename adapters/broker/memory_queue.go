@@ -16,6 +16,7 @@ import (
 type memoryQueue struct {
 	broker *Memory
 	group  string
+	wants  func(*message.Message) bool
 	places chan struct{}          // holds a token per message; full when the queue is
 	depth  int                    // messages in all lanes
 	lanes  map[string]*memoryLane // by key; a lane without messages is deleted
@@ -32,15 +33,19 @@ type memoryLane struct {
 	next     *memoryLane // while it is in the ready list
 }
 
-func newMemoryQueue(m *Memory, group string) *memoryQueue {
+func newMemoryQueue(m *Memory, config QueueConfig) *memoryQueue {
 	return &memoryQueue{
 		broker: m,
-		group:  group,
+		group:  config.Group,
+		wants:  config.Wants,
 		places: make(chan struct{}, m.config.Capacity),
 		lanes:  make(map[string]*memoryLane),
 		wake:   sync.NewCond(&m.mu),
 	}
 }
+
+// takes tells whether msg belongs into the queue.
+func (q *memoryQueue) takes(msg *message.Message) bool { return q.wants == nil || q.wants(msg) }
 
 // push puts msg, whose place is reserved, at the end of its lane.
 func (q *memoryQueue) push(msg *message.Message) {

@@ -27,7 +27,7 @@ func (s *memorySubscriber) SubscribeInitialize(topic string) error {
 	if s.closed || s.broker.closed {
 		return fmt.Errorf("make queue %s on %s: %w", s.config.Group, topic, ErrClosed)
 	}
-	s.broker.queue(topic, s.config.Group)
+	s.broker.queue(topic, s.config)
 	return nil
 }
 
@@ -43,7 +43,7 @@ func (s *memorySubscriber) Subscribe(ctx context.Context, topic string) (<-chan 
 	}
 
 	sub := &memorySubscription{
-		queue: m.queue(topic, s.config.Group),
+		queue: m.queue(topic, s.config),
 		owner: s,
 		out:   make(chan *message.Message, s.config.Concurrency),
 		gone:  make(chan struct{}),

@@ -214,3 +214,29 @@ func TestMemoryCloseFreesAPublishThatWaits(t *testing.T) {
 		}
 	})
 }
+
+func TestMemoryQueueHoldsOnlyWhatItsGroupWants(t *testing.T) {
+	t.Parallel()
+	m := NewMemory(MemoryConfig{Capacity: 1})
+	t.Cleanup(func() { m.Close() }) // ends with the test
+	picky := m.Queue(QueueConfig{Group: "picky", Wants: func(msg *message.Message) bool { return msg.Metadata.Get("kind") == "good" }})
+	if err := picky.(message.SubscribeInitializer).SubscribeInitialize("events"); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"bad", "bad", "good", "bad"} { // more than there are places for
+		msg := message.NewMessage(kind, nil)
+		msg.Metadata.Set("kind", kind)
+		if err := m.Publish("events", msg); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+	}
+	messages, err := picky.Subscribe(t.Context(), "events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg := <-messages
+	if msg.UUID != "good" || m.Depth("events", "picky") != 1 {
+		t.Errorf("got %s of %d messages, want the good one only", msg.UUID, m.Depth("events", "picky"))
+	}
+	msg.Ack()
+}

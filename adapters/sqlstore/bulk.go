@@ -17,18 +17,33 @@ func (t *tx) insert(ctx context.Context, table, columns, suffix string, rows [][
 		for n > len(rows) {
 			n /= 2
 		}
-		row := "(" + list("?", ",", len(rows[0])) + ")"
-		text := "INSERT INTO " + table + " (" + columns + ") VALUES " + list(row, ",", n) + suffix
 		args := make([]any, 0, n*len(rows[0]))
 		for _, r := range rows[:n] {
 			args = append(args, r...)
 		}
-		if _, err := t.exec(ctx, text, args...); err != nil {
+		if _, err := t.exec(ctx, t.insertText(insertShape{table, columns, suffix, len(rows[0]), n}), args...); err != nil {
 			return fmt.Errorf("insert into %s: %w", table, err)
 		}
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// insertShape is what the text of an INSERT is made of.
+type insertShape struct {
+	table, columns, suffix string
+	width, n               int
+}
+
+// insertText makes the text of an INSERT, once.
+func (t *tx) insertText(s insertShape) string {
+	text, ok := t.inserts[s]
+	if !ok {
+		row := "(" + list("?", ",", s.width) + ")"
+		text = "INSERT INTO " + s.table + " (" + s.columns + ") VALUES " + list(row, ",", s.n) + s.suffix
+		t.inserts[s] = text
+	}
+	return text
 }
 
 // maxKeys is how many keys one statement asks for.
@@ -39,7 +54,7 @@ const maxKeys = 256
 func padded(n int) int {
 	size := 1
 	for size < n {
-		size *= 4
+		size *= 2
 	}
 	return size
 }
@@ -48,6 +63,15 @@ func padded(n int) int {
 func list(item, separator string, n int) string {
 	return strings.TrimSuffix(strings.Repeat(item+separator, n), separator)
 }
+
+// shape is what the text of a statement for many keys or rows is made of.
+type shape struct {
+	frame, item, separator string
+	n                      int
+}
+
+// text returns the frame with the list in place of its %s.
+func (s shape) text() string { return fmt.Sprintf(s.frame, list(s.item, s.separator, s.n)) }
 
 // fill returns the arguments for a padded list of keys, which repeats the last.
 func fill(keys []string) []any {
@@ -64,7 +88,13 @@ func fill(keys []string) []any {
 func (t *tx) lookup(ctx context.Context, text, item, separator string, keys []string, scan func(*sql.Rows) error) error {
 	for part := range slices.Chunk(keys, maxKeys) {
 		args := fill(part)
-		if err := t.each(ctx, fmt.Sprintf(text, list(item, separator, len(args))), args, scan); err != nil {
+		s := shape{text, item, separator, len(args)}
+		made, ok := t.lookups[s]
+		if !ok {
+			made = s.text()
+			t.lookups[s] = made
+		}
+		if err := t.each(ctx, made, args, scan); err != nil {
 			return err
 		}
 	}

@@ -182,7 +182,10 @@ func (c *committer) commit(t *tx, batch []*write) (*tx, error) {
 		if err != nil {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
-		t = &tx{conn: conn, rows: c.rows, upsert: c.upsert, stmts: map[string]*sql.Stmt{}}
+		t = &tx{
+			conn: conn, rows: c.rows, upsert: c.upsert, stmts: map[string]*sql.Stmt{},
+			lookups: map[shape]string{}, inserts: map[insertShape]string{},
+		}
 	}
 	if _, err := t.exec(ctx, c.begin); err != nil {
 		return t.broken(), fmt.Errorf("begin: %w", err)
@@ -226,6 +229,11 @@ type tx struct {
 	rows   int
 	upsert func(key string, columns ...string) string
 	stmts  map[string]*sql.Stmt
+
+	// The texts of statements for many keys or rows, since to make one takes
+	// longer than to find it.
+	lookups map[shape]string
+	inserts map[insertShape]string
 }
 
 func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {

@@ -65,11 +65,9 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 		return nil, err
 	}
 	var (
-		logger  = watermillLog(log)
-		carrier = broker.NewMemory(broker.MemoryConfig{})
-		queues  = func(group string, concurrency int) message.Subscriber {
-			return carrier.Queue(broker.QueueConfig{Group: group, Concurrency: concurrency})
-		}
+		logger   = watermillLog(log)
+		carrier  = broker.NewMemory(broker.MemoryConfig{})
+		queues   = func(q messages.Queue) message.Subscriber { return carrier.Queue(broker.QueueConfig(q)) }
 		metrics  = newMetrics(store)
 		outcomes = &es.Notices[es.Outcome]{}
 		seen     = &es.Notices[es.Version]{}

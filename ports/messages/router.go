@@ -15,9 +15,15 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// Queues makes subscribers that read topics as a named group, with at most so
-// many messages in flight.
-type Queues func(group string, concurrency int) message.Subscriber
+// Queue says what a handler reads.
+type Queue struct {
+	Group       string
+	Concurrency int                         // messages in flight at most
+	Wants       func(*message.Message) bool // which messages the queue need hold; nil for all
+}
+
+// Queues makes subscribers that read topics as a named group.
+type Queues func(Queue) message.Subscriber
 
 // Config says what to run.
 type Config struct {
@@ -85,7 +91,7 @@ var errUnreadable = errors.New("the message cannot be read")
 // HandleCommands feeds commands of a type to a handler.
 func (r *Router) HandleCommands(commandType string, concurrency int, handle func(context.Context, es.Envelope) (es.Outcome, error)) {
 	topic := CommandTopic(commandType)
-	r.router.AddConsumerHandler(topic, topic, r.config.Queues(topic, concurrency), func(m *message.Message) error {
+	r.router.AddConsumerHandler(topic, topic, r.config.Queues(Queue{Group: topic, Concurrency: concurrency}), func(m *message.Message) error {
 		var c es.Envelope
 		if err := (marshaler{}).Unmarshal(m, &c); err != nil {
 			return errors.Join(errUnreadable, err)
@@ -103,8 +109,12 @@ func (r *Router) HandleCommands(commandType string, concurrency int, handle func
 // reads what happened from the store.
 func (r *Router) HandleEvents(name string, types []string, concurrency int, catchUp func(ctx context.Context, id string) error) {
 	group := EventsTopic + "." + name
-	r.router.AddConsumerHandler(group, EventsTopic, r.config.Queues(group, concurrency), func(m *message.Message) error {
-		if len(types) > 0 && !slices.Contains(types, m.Metadata.Get(headerType)) {
+	wants := func(m *message.Message) bool {
+		return len(types) == 0 || slices.Contains(types, m.Metadata.Get(headerType))
+	}
+	queue := Queue{Group: group, Concurrency: concurrency, Wants: wants}
+	r.router.AddConsumerHandler(group, EventsTopic, r.config.Queues(queue), func(m *message.Message) error {
+		if !wants(m) { // not every broker sorts them out
 			return nil
 		}
 		id := m.Metadata.Get(headerSubject)

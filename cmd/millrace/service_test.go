@@ -83,9 +83,6 @@ func (s *service) run() {
 	}
 }
 
-// interrupt asks the service to stop, as Ctrl-C does.
-func (s *service) interrupt() { s.cancel() }
-
 // stop interrupts the service, waits for it, and fails the test unless it ended
 // in peace. Stopping a service that has ended does nothing.
 func (s *service) stop() {

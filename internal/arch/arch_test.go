@@ -50,6 +50,7 @@ var rules = []rule{
 	{folder: "internal", allows: []string{thirdParty, "internal"}},
 	{folder: "api", allows: []string{"api"}, tests: []string{thirdParty}},
 	{folder: "docs"},
+	{folder: "examples"},
 }
 
 // source is a file and what it imports.

@@ -47,6 +47,11 @@ type QueueConfig struct {
 	// Wants says which messages the group's queues take when they are published,
 	// as a binding does. It must be quick. Defaults to all.
 	Wants func(*message.Message) bool
+
+	// Lossy lets a full queue pass over a message, rather than make the publisher
+	// wait. It is for messages that are hints: whoever reads them has another way
+	// to learn what he missed.
+	Lossy bool
 }
 
 // Memory is a broker inside the process. It forgets everything when the process
@@ -111,7 +116,7 @@ func (m *Memory) publish(topic string, msg *message.Message) error {
 			return nil
 		}
 		for err == nil && reserved < len(queues) {
-			if q := queues[reserved]; q.takes(stored) {
+			if q := queues[reserved]; !q.lossy && q.takes(stored) {
 				err = m.reserve(msg.Context(), q)
 			}
 			if err == nil {
@@ -120,7 +125,7 @@ func (m *Memory) publish(topic string, msg *message.Message) error {
 		}
 		if err != nil {
 			for _, q := range queues[:reserved] {
-				if q.takes(stored) {
+				if !q.lossy && q.takes(stored) {
 					<-q.places
 				}
 			}
@@ -143,7 +148,7 @@ func (m *Memory) enqueue(topic string, msg *message.Message, reserved int) ([]*m
 		return nil, ErrUnroutable
 	case reserved == len(queues):
 		for _, q := range queues {
-			if q.takes(msg) {
+			if q.takes(msg) && (!q.lossy || q.hasPlace()) {
 				q.push(msg)
 			}
 		}

@@ -17,6 +17,7 @@ type memoryQueue struct {
 	broker *Memory
 	group  string
 	wants  func(*message.Message) bool
+	lossy  bool
 	places chan struct{}          // holds a token per message; full when the queue is
 	depth  int                    // messages in all lanes
 	lanes  map[string]*memoryLane // by key; a lane without messages is deleted
@@ -38,6 +39,7 @@ func newMemoryQueue(m *Memory, config QueueConfig) *memoryQueue {
 		broker: m,
 		group:  config.Group,
 		wants:  config.Wants,
+		lossy:  config.Lossy,
 		places: make(chan struct{}, m.config.Capacity),
 		lanes:  make(map[string]*memoryLane),
 		wake:   sync.NewCond(&m.mu),
@@ -46,6 +48,16 @@ func newMemoryQueue(m *Memory, config QueueConfig) *memoryQueue {
 
 // takes tells whether msg belongs into the queue.
 func (q *memoryQueue) takes(msg *message.Message) bool { return q.wants == nil || q.wants(msg) }
+
+// hasPlace takes a place if there is one.
+func (q *memoryQueue) hasPlace() bool {
+	select {
+	case q.places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
 
 // push puts msg, whose place is reserved, at the end of its lane.
 func (q *memoryQueue) push(msg *message.Message) {

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -239,4 +240,34 @@ func TestMemoryQueueHoldsOnlyWhatItsGroupWants(t *testing.T) {
 		t.Errorf("got %s of %d messages, want the good one only", msg.UUID, m.Depth("events", "picky"))
 	}
 	msg.Ack()
+}
+
+func TestMemoryLossyQueueHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	m := NewMemory(MemoryConfig{Capacity: 2})
+	t.Cleanup(func() { m.Close() }) // ends with the test
+	for _, group := range []string{"stuck", "brisk"} {
+		q := m.Queue(QueueConfig{Group: group, Lossy: group == "stuck"})
+		if err := q.(message.SubscribeInitializer).SubscribeInitialize("events"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	brisk, err := m.Queue(QueueConfig{Group: "brisk"}).Subscribe(t.Context(), "events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		msg := message.NewMessage(fmt.Sprint(i), nil)
+		if err := m.Publish("events", msg); err != nil {
+			t.Fatal(err)
+		}
+		got := <-brisk
+		if got.UUID != msg.UUID {
+			t.Fatalf("got message %s, want %s", got.UUID, msg.UUID)
+		}
+		got.Ack()
+	}
+	if n := m.Depth("events", "stuck"); n != 2 {
+		t.Errorf("the stuck queue holds %d messages, want the 2 it has places for", n)
+	}
 }

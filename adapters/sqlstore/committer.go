@@ -160,12 +160,14 @@ func (c *committer) gather(first *write) []*write {
 // commitAll carries out a batch in one transaction, or in one each if that does
 // not go. It returns the connection to go on with, nil if it broke.
 func (c *committer) commitAll(t *tx, batch []*write) *tx {
-	t, err := c.commit(t, batch)
+	t, begun, err := c.commit(t, batch)
 	switch {
 	case err == nil:
 		return t
-	case len(batch) == 1:
-		batch[0].err = err
+	case len(batch) == 1 || !begun: // what did not begin would not for one alone
+		for _, w := range batch {
+			w.err = err
+		}
 		return t
 	}
 	for _, w := range batch {
@@ -175,12 +177,12 @@ func (c *committer) commitAll(t *tx, batch []*write) *tx {
 	return t
 }
 
-func (c *committer) commit(t *tx, batch []*write) (*tx, error) {
+func (c *committer) commit(t *tx, batch []*write) (next *tx, begun bool, err error) {
 	ctx := context.Background()
 	if t == nil {
 		conn, err := c.db.Conn(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("connect: %w", err)
+			return nil, false, fmt.Errorf("connect: %w", err)
 		}
 		t = &tx{
 			conn: conn, rows: c.rows, upsert: c.upsert, stmts: map[string]*sql.Stmt{},
@@ -188,21 +190,21 @@ func (c *committer) commit(t *tx, batch []*write) (*tx, error) {
 		}
 	}
 	if _, err := t.exec(ctx, c.begin); err != nil {
-		return t.broken(), fmt.Errorf("begin: %w", err)
+		return t.broken(), false, fmt.Errorf("begin: %w", err)
 	}
-	err := runAll(ctx, t, batch)
+	err = runAll(ctx, t, batch)
 	if err == nil {
 		crash.Point("commit.before")
 		if _, err = t.exec(ctx, "COMMIT"); err == nil {
 			crash.Point("commit.after")
-			return t, nil
+			return t, true, nil
 		}
 		err = fmt.Errorf("commit: %w", err)
 	}
 	if _, undo := t.exec(ctx, "ROLLBACK"); undo != nil {
-		return t.broken(), errors.Join(err, undo)
+		return t.broken(), true, errors.Join(err, undo)
 	}
-	return t, err
+	return t, true, err
 }
 
 func runAll(ctx context.Context, t *tx, batch []*write) error {

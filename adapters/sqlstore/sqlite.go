@@ -46,9 +46,12 @@ func openSQLite(path string) (*sql.DB, error) {
 			return nil, fmt.Errorf("%s is not a folder", dir)
 		}
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder", path)
+	}
 	settings := url.Values{
 		"_pragma": {
-			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+			"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 			"cache_size(-16000)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)",
 		},
 		"_txlock": {"immediate"},

@@ -16,7 +16,7 @@ import (
 var settings = map[string]string{
 	"journal_mode": "wal",
 	"synchronous":  "2", // FULL
-	"busy_timeout": "10000",
+	"busy_timeout": "5000",
 	"foreign_keys": "1",
 }
 

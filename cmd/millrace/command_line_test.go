@@ -110,11 +110,17 @@ func TestWrongSettings(t *testing.T) {
 		})
 	}
 
+	t.Run("a flag of another type is named with its variable", func(t *testing.T) {
+		t.Parallel()
+		stdout, stderr, exit := run(t, nil, "serve", "--concurrency", "many")
+		wantComplaint(t, stdout, stderr, exit, "MILLRACE_CONCURRENCY")
+	})
+
 	t.Run("two at once are both named", func(t *testing.T) {
 		t.Parallel()
 		_, stderr, exit := run(t, []string{"MILLRACE_RETRIES=-1", "MILLRACE_BROKER=pigeon"}, "serve")
-		if exit != 1 || len(lines(stderr)) != 2 || !strings.Contains(stderr, "MILLRACE_RETRIES") || !strings.Contains(stderr, "MILLRACE_BROKER") {
-			t.Errorf("exit code %d and %q, want 1 and a line for each setting", exit, stderr)
+		if exit != 1 || len(lines(stderr)) != 1 || !strings.Contains(stderr, "MILLRACE_RETRIES") || !strings.Contains(stderr, "MILLRACE_BROKER") {
+			t.Errorf("exit code %d and %q, want 1 and one line that names both", exit, stderr)
 		}
 	})
 }

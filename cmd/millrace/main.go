@@ -4,20 +4,24 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends it at once
 	err := commandLine().ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "millrace:", err)
+		fmt.Fprintln(os.Stderr, "millrace:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		os.Exit(1)
 	}
 }
@@ -37,6 +41,13 @@ the flag's name in capitals; the flag wins. "millrace config" shows what is in f
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+			f := bad.GetFlag()
+			return fmt.Errorf("%s: --%s=%q is not a valid %s", variable(f.Name), f.Name, bad.GetValue(), f.Value.Type())
+		}
+		return err
+	})
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(serveCommand(), migrateCommand(), configCommand(), versionCommand())
 	return root

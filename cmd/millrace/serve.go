@@ -76,13 +76,15 @@ func listen(variable, addr string) (net.Listener, error) {
 // run works until ctx is done and then stops in the order in which work flows:
 // first the requests, then the handlers, then the relay.
 func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.Listener, ready func(public, admin string)) error {
-	handlers, relay := startAll(ctx, m.handlers...), startAll(ctx, m.relay)
+	failed := make(chan error, 3+len(m.handlers))
+	handlers, relay := startAll(ctx, failed, m.handlers...), startAll(ctx, failed, m.relay)
 	defer handlers.cancel()
 	defer relay.cancel()
-	failed := make(chan error, 2)
 	select {
 	case <-m.router.Running():
 	case <-ctx.Done():
+	case err := <-failed:
+		return errors.Join(err, handlers.stop(), relay.stop())
 	}
 
 	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
@@ -107,7 +109,10 @@ func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.
 	enough, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	defer time.AfterFunc(20*time.Second, m.endWaits).Stop()
-	err = errors.Join(err, api.Shutdown(enough))
+	if late := api.Shutdown(enough); late != nil {
+		log.Warn("cut off clients that did not read their answers", "err", late)
+		err = errors.Join(err, api.Close())
+	}
 	err = errors.Join(err, handlers.stop(), relay.stop(), ops.Shutdown(enough))
 	if err == nil {
 		log.Info("stopped")
@@ -121,12 +126,19 @@ type group struct {
 	cancel context.CancelFunc
 }
 
-// startAll starts parts that go on when ctx is done.
-func startAll(ctx context.Context, parts ...func(context.Context) error) *group {
+// startAll starts parts that go on when ctx is done. It says so when one ends
+// before it was told to.
+func startAll(ctx context.Context, failed chan<- error, parts ...func(context.Context) error) *group {
 	g := &group{}
 	ctx, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, part := range parts {
-		g.Go(func() error { return part(ctx) })
+		g.Go(func() error {
+			err := part(ctx)
+			if ctx.Err() == nil {
+				failed <- errors.Join(errors.New("a part of the service has ended"), err)
+			}
+			return err
+		})
 	}
 	return g
 }

@@ -233,7 +233,11 @@ func (u undertaker) bury(ctx context.Context, l messages.Letter) error {
 		CommandID: l.Command.ID, CommandType: l.Command.Type, Target: l.Command.Target, Status: es.StatusFailed,
 		Problem: &es.Problem{Code: "command_failed", Detail: "the command could not be carried out; it is kept as a dead letter"},
 	}
-	if err := u.store.Finish(ctx, o); err != nil && !errors.Is(err, es.ErrDecided) {
+	err = u.store.Finish(ctx, o)
+	if errors.Is(err, es.ErrDecided) { // it was carried out after all
+		o, err = u.store.Outcome(ctx, l.Command.ID)
+	}
+	if err != nil {
 		return fmt.Errorf("give command %s up: %w", l.Command.ID, err)
 	}
 	u.outcomes.Post(o.CommandID, o)

@@ -103,7 +103,7 @@ func (x *Executor[S, E]) decide(ctx context.Context, stream Stream, a aggregate[
 	o := Outcome{CommandID: c.ID, CommandType: c.Type, Target: c.Target, Status: StatusSucceeded, Version: a.version}
 	if len(c.Expected) > 0 && a.version > 0 && !slices.Contains(c.Expected, a.version) {
 		o.Status = StatusRejected
-		o.Problem = &Problem{VersionMismatch, fmt.Sprintf("the order is at version %d", a.version)}
+		o.Problem = &Problem{VersionMismatch, fmt.Sprintf("it is at version %d", a.version)}
 		return o, nil
 	}
 	at := x.Now().UTC().Truncate(time.Microsecond)

@@ -92,7 +92,7 @@ func (f *Follower) catchUp(ctx context.Context, ids []string) bool {
 		places <- struct{}{}
 		work.Go(func() {
 			defer func() { <-places }()
-			if err := f.CatchUp(ctx, id); err != nil {
+			if err := safely(func() error { return f.CatchUp(ctx, id) }); err != nil {
 				failed.Store(true)
 				if ctx.Err() == nil {
 					f.Log.WarnContext(ctx, "catch up", "handler", f.Name, "id", id, "err", err)

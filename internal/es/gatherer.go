@@ -54,11 +54,11 @@ func (g *Gatherer) run(ctx context.Context, batch map[string][]chan error) {
 	for id := range batch {
 		ids = append(ids, id)
 	}
-	err := g.Run(ctx, ids)
+	err := safely(func() error { return g.Run(ctx, ids) })
 	for _, id := range ids {
 		own := err
 		if err != nil && len(ids) > 1 {
-			own = g.Run(ctx, []string{id})
+			own = safely(func() error { return g.Run(ctx, []string{id}) })
 		}
 		for _, done := range batch[id] {
 			done <- own

@@ -54,12 +54,15 @@ func TestGathererFailsOnlyWhatFailsAlone(t *testing.T) {
 			if slices.Contains(ids, "bad") {
 				return errBroken
 			}
+			if slices.Contains(ids, "worse") {
+				panic(errBroken)
+			}
 			return nil
 		}}
 		errs := map[string]error{}
 		var mu sync.Mutex
 		var calls sync.WaitGroup
-		for _, id := range []string{"first", "good", "bad", "fine"} {
+		for _, id := range []string{"first", "good", "bad", "worse", "fine"} {
 			calls.Go(func() {
 				err := g.Do(t.Context(), id)
 				mu.Lock()
@@ -71,7 +74,7 @@ func TestGathererFailsOnlyWhatFailsAlone(t *testing.T) {
 		close(release)
 		calls.Wait()
 		for id, err := range errs {
-			if want := id == "bad"; errors.Is(err, errBroken) != want {
+			if want := id == "bad"; errors.Is(err, errBroken) != want || (err == nil) != (id != "bad" && id != "worse") {
 				t.Errorf("%s got %v", id, err)
 			}
 		}

@@ -36,9 +36,9 @@ func (r *Requester) await(ctx context.Context, pending Outcome, news <-chan Outc
 		case o := <-news:
 			return o, nil
 		case <-look.C:
-			o, err := r.Sender.Journal.Outcome(ctx, pending.CommandID)
-			if err != nil || o.Status != StatusPending {
-				return o, err
+			// A look that fails tells nothing: the command has been accepted.
+			if o, err := r.Sender.Journal.Outcome(ctx, pending.CommandID); err == nil && o.Status != StatusPending {
+				return o, nil
 			}
 		case <-enough.C:
 			return pending, nil

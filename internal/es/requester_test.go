@@ -122,20 +122,24 @@ func TestRequesterWaitsWithARepetitionForAnOutcomeThatIsStillToCome(t *testing.T
 
 func TestRequesterReturnsWhatWentWrong(t *testing.T) {
 	t.Parallel()
-	for name, b := range map[string]*book{
-		"with the acceptance": {accept: func(es.Envelope) (es.Outcome, bool, error) { return es.Outcome{}, false, errBroken }},
-		"with looking":        {outcomes: func(string) (es.Outcome, error) { return es.Outcome{}, errBroken }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				o, _, err := request(t, t.Context(), newRequester(b, nil), 5*time.Second)
-				if !errors.Is(err, errBroken) || o.Status == es.StatusSucceeded {
-					t.Errorf("got %+v, %v, want %v", o, err, errBroken)
-				}
-			})
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{accept: func(es.Envelope) (es.Outcome, bool, error) { return es.Outcome{}, false, errBroken }}
+		o, _, err := request(t, t.Context(), newRequester(b, nil), 5*time.Second)
+		if !errors.Is(err, errBroken) || o.Status == es.StatusSucceeded {
+			t.Errorf("got %+v, %v, want %v", o, err, errBroken)
+		}
+	})
+}
+
+func TestRequesterKeepsWaitingForWhatWasAcceptedWhenItCannotLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{outcomes: func(string) (es.Outcome, error) { return es.Outcome{}, errBroken }}
+		o, _, err := request(t, t.Context(), newRequester(b, nil), 5*time.Second)
+		if err != nil || o.Status != es.StatusPending {
+			t.Errorf("got %+v, %v, want it pending: it has been accepted", o, err)
+		}
+	})
 }
 
 func TestRequesterStopsWaitingWhenTheCallerLeaves(t *testing.T) {

@@ -31,12 +31,18 @@ func (s *Sender) Send(ctx context.Context, c Envelope) (o Outcome, known bool, e
 	return o, known, nil
 }
 
+// handTimeout is how long a broker may take to take a command. After that the
+// command waits to be sent again.
+const handTimeout = 5 * time.Second
+
 // Hand publishes commands that are in the journal already. It goes on when ctx
 // is done: whoever asked may have left, but the command stands.
 func (s *Sender) Hand(ctx context.Context, commands []Envelope) {
-	ctx = context.WithoutCancel(ctx)
 	for _, c := range commands {
-		if err := s.Publish(ctx, c); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handTimeout)
+		err := s.Publish(ctx, c)
+		cancel()
+		if err != nil {
 			s.Log.WarnContext(ctx, "publish a command, which will be sent again", "command", c.ID, "type", c.Type, "err", err)
 		}
 	}
@@ -67,10 +73,9 @@ func (s *Sender) resend(ctx context.Context, before time.Time) error {
 		if err != nil {
 			return fmt.Errorf("read the journal: %w", err)
 		}
-		for _, c := range commands {
-			if err := s.Publish(ctx, c); err != nil {
-				return fmt.Errorf("publish %s %s: %w", c.Type, c.ID, err)
-			}
+		s.Hand(ctx, commands)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		if len(commands) < batch {
 			return nil

@@ -58,12 +58,13 @@ func (s *server) write(ctx context.Context, p writeParams, c command.Command, bo
 	}
 	if prefer.representation {
 		row, err := s.History.AtVersion(ctx, order.ID(outcome.Target), outcome.Version)
-		if err != nil {
-			return writeResponse{}, fmt.Errorf("read what was written: %w", err)
+		if err != nil { // the write stands, and its outcome is an answer too
+			s.Log.WarnContext(ctx, "read what was written", "order", outcome.Target, "err", err)
+		} else {
+			answer.order = &row
 		}
-		answer.order = &row
 	}
-	answer.applied = prefer.applied(false, prefer.representation)
+	answer.applied = prefer.applied(false, answer.order != nil)
 	return answer, nil
 }
 

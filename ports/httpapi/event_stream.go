@@ -15,6 +15,9 @@ import (
 // FeedNews is the key under which Config.FeedMoved tells that the feed has grown.
 const FeedNews = "feed"
 
+// writeTimeout is how long a client may take to read what it is sent.
+const writeTimeout = 10 * time.Second
+
 // eventStream sends events as they happen, until the client leaves or the
 // service shuts down.
 type eventStream struct {
@@ -71,6 +74,7 @@ func (e eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 	beat := time.NewTicker(e.Heartbeat)
 	defer beat.Stop()
 	for {
+		_ = out.SetWriteDeadline(time.Now().Add(writeTimeout)) // a writer without deadlines is a test's
 		records, err := e.Feed.Feed(e.ctx, e.after, page)
 		if err != nil {
 			e.Log.WarnContext(e.ctx, "read the feed for an event stream", "err", err)
@@ -90,6 +94,7 @@ func (e eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 		case <-news:
 		case <-look.C:
 		case <-beat.C:
+			_ = out.SetWriteDeadline(time.Now().Add(writeTimeout))
 			if _, err := fmt.Fprint(w, ": heartbeat\n\n"); err != nil || out.Flush() != nil {
 				return nil
 			}

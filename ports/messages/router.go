@@ -20,6 +20,7 @@ type Queue struct {
 	Group       string
 	Concurrency int                         // messages in flight at most
 	Wants       func(*message.Message) bool // which messages the queue need hold; nil for all
+	Lossy       bool                        // whether a full queue may pass over messages
 }
 
 // Queues makes subscribers that read topics as a named group.
@@ -105,14 +106,15 @@ func (r *Router) HandleCommands(commandType string, concurrency int, handle func
 }
 
 // HandleEvents tells a handler that something happened to an aggregate, if it is
-// of one of the types; no types mean all. The message is only a hint; the handler
-// reads what happened from the store.
+// of one of the types; no types mean all. The message is only a hint: the handler
+// reads what happened from the store, and its follower finds what no message told
+// it. So a handler that is behind holds up nobody else.
 func (r *Router) HandleEvents(name string, types []string, concurrency int, catchUp func(ctx context.Context, id string) error) {
 	group := EventsTopic + "." + name
 	wants := func(m *message.Message) bool {
 		return len(types) == 0 || slices.Contains(types, m.Metadata.Get(headerType))
 	}
-	queue := Queue{Group: group, Concurrency: concurrency, Wants: wants}
+	queue := Queue{Group: group, Concurrency: concurrency, Wants: wants, Lossy: true}
 	r.router.AddConsumerHandler(group, EventsTopic, r.config.Queues(queue), func(m *message.Message) error {
 		if !wants(m) { // not every broker sorts them out
 			return nil

@@ -113,11 +113,17 @@ func (c *customers) rest() error {
 
 // live is what one customer does.
 func (c *customers) live(ctx context.Context, number int) {
+	// Without an end to the orders they come at a pace, so that the file stays
+	// small enough to be looked at.
+	pace := time.NewTicker(100 * time.Millisecond)
+	defer pace.Stop()
 	for i := 0; c.orders == 0 || i < c.orders; i++ {
-		select {
-		case <-c.enough:
-			return
-		default:
+		if c.orders == 0 {
+			select {
+			case <-c.enough:
+				return
+			case <-pace.C:
+			}
 		}
 		if !c.make(ctx, number, i) {
 			return
@@ -178,12 +184,16 @@ func (c *customers) write(ctx context.Context, w *write) (orderID string, ok boo
 // ask sends a write to a life that comes after another one. The answer is empty
 // if that life died meanwhile.
 func (c *customers) ask(ctx context.Context, w *write, after int, async bool) (*life, answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	l, err := c.service.after(ctx, after)
+	// Between two lives the file may be looked at, which takes the longer the
+	// more it holds.
+	waiting, enough := context.WithTimeout(ctx, 10*patience)
+	defer enough()
+	l, err := c.service.after(waiting, after)
 	if err != nil {
 		return nil, answer{}, fmt.Errorf("wait for the service: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	a, err := c.send(ctx, l, w, async)
 	if err == nil {
 		a.life = l.number

@@ -29,7 +29,7 @@ func moment(kill int) (kind string, delay time.Duration) {
 
 // Not parallel: the kills are to meet a service that has the machine to itself.
 func TestNothingIsLostOrDoubledByManyKills(t *testing.T) {
-	const checkEvery = 20
+	const checkEvery = 50
 	began := time.Now()
 	s := newService(t)
 	c := newCustomers(t, s, 16, 0, stories)

@@ -3,8 +3,9 @@ package es
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -33,12 +34,21 @@ type Follower struct {
 	Concurrency int           // how many aggregates to catch up with at a time
 	Every       time.Duration // how long events may take to be seen by way of a message
 	Log         *slog.Logger
+
+	seen   Position            // how far in the feed it has looked since it runs
+	kept   Position            // the checkpoint
+	failed map[string]struct{} // what could not be caught up with on the way
 }
 
 // Run compares at the start, and then time and again until ctx is done.
 func (f *Follower) Run(ctx context.Context) error {
+	f.failed = map[string]struct{}{}
 	end, err := f.Feed.Head(ctx)
-	for {
+	for begun := false; ; {
+		if err == nil && !begun {
+			f.seen, err = f.Progress.Checkpoint(ctx)
+			f.kept, begun = f.seen, err == nil
+		}
 		if err == nil {
 			err = f.sweep(ctx, end)
 		}
@@ -55,36 +65,46 @@ func (f *Follower) Run(ctx context.Context) error {
 }
 
 // sweep catches up with the feed as far as end. An aggregate that cannot be
-// caught up with holds up the checkpoint, but not the others.
+// caught up with is tried again with every sweep. It holds up the checkpoint, but
+// not the others.
 func (f *Follower) sweep(ctx context.Context, end Position) error {
 	const stretch = 2_000
-	after, err := f.Progress.Checkpoint(ctx)
-	if err != nil {
+	again := slices.Sorted(maps.Keys(f.failed))
+	clear(f.failed)
+	f.catchUp(ctx, again)
+	if err := f.reached(ctx); err != nil {
 		return err
 	}
-	for whole := true; after < end && ctx.Err() == nil; {
-		ids, upTo, err := f.Progress.Behind(ctx, after, end, stretch)
-		if err != nil {
+	for f.seen < end && ctx.Err() == nil {
+		ids, upTo, err := f.Progress.Behind(ctx, f.seen, end, stretch)
+		if err != nil || upTo <= f.seen {
 			return err
 		}
-		whole = f.catchUp(ctx, ids) && whole
-		if whole {
-			if err := f.Progress.Reached(ctx, upTo); err != nil {
-				return err
-			}
+		f.catchUp(ctx, ids)
+		f.seen = upTo
+		if err := f.reached(ctx); err != nil {
+			return err
 		}
-		if upTo <= after {
-			return nil
-		}
-		after = upTo
 	}
 	return nil
 }
 
-// catchUp tells whether it went well for all.
-func (f *Follower) catchUp(ctx context.Context, ids []string) bool {
+// reached moves the checkpoint if everything up to here has been seen.
+func (f *Follower) reached(ctx context.Context) error {
+	if len(f.failed) > 0 || f.seen == f.kept || ctx.Err() != nil {
+		return nil
+	}
+	err := f.Progress.Reached(ctx, f.seen)
+	if err == nil {
+		f.kept = f.seen
+	}
+	return err
+}
+
+// catchUp remembers what it fails for.
+func (f *Follower) catchUp(ctx context.Context, ids []string) {
 	var (
-		failed atomic.Bool
+		mu     sync.Mutex
 		work   sync.WaitGroup
 		places = make(chan struct{}, max(f.Concurrency, 1))
 	)
@@ -92,14 +112,17 @@ func (f *Follower) catchUp(ctx context.Context, ids []string) bool {
 		places <- struct{}{}
 		work.Go(func() {
 			defer func() { <-places }()
-			if err := safely(func() error { return f.CatchUp(ctx, id) }); err != nil {
-				failed.Store(true)
-				if ctx.Err() == nil {
-					f.Log.WarnContext(ctx, "catch up", "handler", f.Name, "id", id, "err", err)
-				}
+			err := safely(func() error { return f.CatchUp(ctx, id) })
+			if err == nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			f.failed[id] = struct{}{}
+			if ctx.Err() == nil {
+				f.Log.WarnContext(ctx, "catch up", "handler", f.Name, "id", id, "err", err)
 			}
 		})
 	}
 	work.Wait()
-	return !failed.Load()
 }

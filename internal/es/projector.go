@@ -63,9 +63,9 @@ type Projector[S Folded[S, E], E Event] struct {
 func (p *Projector[S, E]) CatchUp(ctx context.Context, ids ...string) (map[string]Version, error) {
 	reached := make(map[string]Version, len(ids))
 	for len(ids) > 0 {
-		steps, err := p.steps(ctx, ids)
-		if err != nil {
-			return nil, err
+		steps, broken := p.steps(ctx, ids)
+		if steps == nil {
+			return nil, broken
 		}
 		ids = nil
 		for i, err := range p.States.Save(ctx, steps) {
@@ -82,11 +82,16 @@ func (p *Projector[S, E]) CatchUp(ctx context.Context, ids ...string) (map[strin
 				p.Sent(ctx, s.Send)
 			}
 		}
+		if broken != nil {
+			return nil, broken
+		}
 	}
 	return reached, nil
 }
 
-// steps reads what the states have not seen and folds it into them.
+// steps reads what the states have not seen and folds it into them. With an error
+// come the steps as far as they got: what a reaction has done is not to be done
+// again because a later one fails.
 func (p *Projector[S, E]) steps(ctx context.Context, ids []string) ([]Step[S], error) {
 	seen, err := p.States.Load(ctx, ids)
 	if err != nil {
@@ -103,10 +108,10 @@ func (p *Projector[S, E]) steps(ctx context.Context, ids []string) ([]Step[S], e
 	}
 	for r, err := range p.Store.ReadTails(ctx, tails) { // holds no connection while React is at work
 		if err != nil {
-			return nil, fmt.Errorf("read %d streams: %w", len(tails), err)
+			return steps, fmt.Errorf("read %d streams: %w", len(tails), err)
 		}
 		if err := p.step(ctx, &steps[index[r.Stream]], r); err != nil {
-			return nil, err
+			return steps, err
 		}
 	}
 	return steps, nil
@@ -117,14 +122,14 @@ func (p *Projector[S, E]) step(ctx context.Context, s *Step[S], r Record) error 
 	if err != nil {
 		return err
 	}
-	s.State, s.To = s.State.Evolve(e), r.Version
-	if p.React == nil {
-		return nil
+	state := s.State.Evolve(e)
+	if p.React != nil {
+		commands, err := p.React(ctx, state, e, r)
+		if err != nil {
+			return fmt.Errorf("react to %s version %d: %w", r.Stream, r.Version, err)
+		}
+		s.Send = append(s.Send, commands...)
 	}
-	commands, err := p.React(ctx, s.State, e, r)
-	if err != nil {
-		return fmt.Errorf("react to %s version %d: %w", r.Stream, r.Version, err)
-	}
-	s.Send = append(s.Send, commands...)
+	s.State, s.To = state, r.Version
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/millrace/millrace/internal/es"
@@ -111,7 +112,7 @@ func TestProjectorStartsAgainWhenSomebodyElseBroughtTheViewFurther(t *testing.T)
 	}
 }
 
-func TestProjectorSavesNothingThatItIsNotSureOf(t *testing.T) {
+func TestProjectorSavesWhatItIsSureOfBeforeItGivesUp(t *testing.T) {
 	t.Parallel()
 	damaged := history(1, 2)
 	damaged[1].Type = "unknown"
@@ -119,17 +120,18 @@ func TestProjectorSavesNothingThatItIsNotSureOf(t *testing.T) {
 		store  es.Store
 		broken error
 		want   error // nil when any error will do
+		saved  []string
 	}{
-		"the stream breaks off":      {&unreadable{reader{records: history(1)}}, nil, errBroken},
-		"a record cannot be decoded": {&reader{records: damaged}, nil, nil},
-		"the save breaks":            {&reader{records: history(1)}, errBroken, errBroken},
+		"the stream breaks off":      {&unreadable{reader{records: history(1)}}, nil, errBroken, []string{"1 at 1"}},
+		"a record cannot be decoded": {&reader{records: damaged}, nil, nil, []string{"1 at 1"}},
+		"the save breaks":            {&reader{records: history(1)}, errBroken, errBroken, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			views := &shelf{broken: test.broken}
 			got, err := newProjector(t, test.store, views).CatchUp(t.Context(), "7")
-			if err == nil || (test.want != nil && !errors.Is(err, test.want)) || got["7"] != 0 || len(views.saves) > 0 {
-				t.Errorf("caught up to %d, %v and saved %v, want the error %v and nothing saved", got["7"], err, views.saves, test.want)
+			if err == nil || (test.want != nil && !errors.Is(err, test.want)) || got["7"] != 0 || !slices.Equal(views.saves, test.saved) {
+				t.Errorf("caught up to %d, %v and saved %v, want the error %v and %v", got["7"], err, views.saves, test.want, test.saved)
 			}
 		})
 	}

@@ -82,7 +82,7 @@ func fill(keys []string) []any {
 	return args
 }
 
-// lookup reads what is stored under some keys. The text holds one %s, for a list
+// lookup runs a statement for some keys, as often as it takes. The text holds one %s, for a list
 // of placeholders in the form given by item and separator; scan is called for
 // each row.
 func (t *tx) lookup(ctx context.Context, text, item, separator string, keys []string, scan func(*sql.Rows) error) error {

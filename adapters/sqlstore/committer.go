@@ -208,6 +208,7 @@ func (c *committer) commit(t *tx, batch []*write) (next *tx, begun bool, err err
 }
 
 func runAll(ctx context.Context, t *tx, batch []*write) error {
+	done := 0
 	for _, k := range kinds {
 		var same []*write
 		for _, w := range batch {
@@ -221,6 +222,10 @@ func runAll(ctx context.Context, t *tx, batch []*write) error {
 		if err := k.run(ctx, t, same); err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
+		done += len(same)
+	}
+	if done < len(batch) { // or they would pass for written
+		return fmt.Errorf("%d writes are of a kind that is not in kinds", len(batch)-done)
 	}
 	return nil
 }

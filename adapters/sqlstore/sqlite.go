@@ -71,15 +71,11 @@ func checkSQLite(ctx context.Context, db *sql.DB) error {
 	var (
 		journal     string
 		synchronous int
-		version     string
 	)
 	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
 		return err
 	}
 	if err := db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
-		return err
-	}
-	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
 		return err
 	}
 	// Only an attempt to write tells whether the file may be written to.

@@ -183,3 +183,27 @@ func TestSQLiteGoesOnAfterAnotherProcessHeldTheFileForTooLong(t *testing.T) {
 		t.Errorf("the stream is at version %d, want 1", v)
 	}
 }
+
+func TestSQLiteWritesWaitForALockedFileTogether(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, raw := openFile(t, path), openRaw(t, path)
+	execRaw(t, raw, "BEGIN IMMEDIATE")
+	const writers = 8 // one after the other they would wait for 40 seconds
+	refused := make(chan error, writers)
+	for range writers {
+		go func() { refused <- s.Append(t.Context(), addition(es.StreamOf("order", rand.Text()), 0, 1)) }()
+	}
+	enough := time.After(25 * time.Second)
+	for range writers {
+		select {
+		case err := <-refused:
+			if err == nil {
+				t.Error("an append went through while another process held the file")
+			}
+		case <-enough:
+			t.Fatal("the writes wait one after the other")
+		}
+	}
+	execRaw(t, raw, "COMMIT")
+}

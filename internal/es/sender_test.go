@@ -192,3 +192,28 @@ func TestSenderTriesAgainLaterWhenTheJournalOrTheBrokerIsAway(t *testing.T) {
 		}
 	})
 }
+
+func TestSenderSendsAgainWhatComesAfterACommandThatNoQueueTakes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{open: []es.Envelope{{ID: "gone", AcceptedAt: time.Now().Add(-2)}, {ID: "good", AcceptedAt: time.Now().Add(-1)}}}
+		log, _ := logged()
+		var sent []string
+		s := &es.Sender{
+			Journal: b, Log: log, Now: time.Now, Patience: time.Minute,
+			Publish: func(_ context.Context, c es.Envelope) error {
+				if c.ID == "gone" {
+					return errBroken
+				}
+				sent = append(sent, c.ID)
+				return nil
+			},
+		}
+		stop := start(t, s.Run)
+		synctest.Wait()
+		stop()
+		if want := []string{"good"}; !slices.Equal(sent, want) {
+			t.Errorf("sent %v, want %v", sent, want)
+		}
+	})
+}

@@ -14,9 +14,13 @@ import (
 )
 
 // KeyHeader is the metadata that holds a message's ordering key, which is the
-// CloudEvents subject: the stream that the message is about. Messages of one
-// key are handled one at a time and in the order they were published.
+// CloudEvents subject: the aggregate that the message is about. A broker that
+// keeps order hands out messages of one key one at a time, as they were published.
 const KeyHeader = "ce_subject"
+
+// TypeHeader is the metadata that holds a message's type, which is the CloudEvents
+// type: that of the command or the event.
+const TypeHeader = "ce_type"
 
 var (
 	// ErrUnroutable says that no group has a queue on the topic. The message

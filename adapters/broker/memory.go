@@ -1,67 +1,21 @@
 package broker
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 )
-
-// MemoryConfig configures a Memory broker. Its zero value is usable.
-type MemoryConfig struct {
-	// Redelivery is the delay before the first redelivery of a nacked message.
-	// It doubles with every further nack, up to MaxRedelivery. Defaults to
-	// 100ms.
-	Redelivery time.Duration
-
-	// MaxRedelivery is the longest delay before a redelivery. Defaults to 10s.
-	MaxRedelivery time.Duration
-
-	// Capacity is how many messages a queue holds, waiting and in flight,
-	// before Publish waits. Defaults to 10_000.
-	Capacity int
-}
-
-// delay is how long a message rests after its nth nack.
-func (c MemoryConfig) delay(nacks int) time.Duration {
-	d := c.Redelivery
-	for ; nacks > 1 && d < c.MaxRedelivery; nacks-- {
-		d *= 2
-	}
-	return min(d, c.MaxRedelivery)
-}
-
-// QueueConfig says how a subscriber reads its topics.
-type QueueConfig struct {
-	// Group names the consumer group. Each group gets every message once,
-	// whichever of its subscriptions takes it.
-	Group string
-
-	// Concurrency is how many messages one subscription has in flight at most,
-	// each of another key. Defaults to 1.
-	Concurrency int
-
-	// Wants says which messages the group's queues take when they are published,
-	// as a binding does. It must be quick. Defaults to all.
-	Wants func(*message.Message) bool
-
-	// Lossy lets a full queue pass over a message, rather than make the publisher
-	// wait. It is for messages that are hints: whoever reads them has another way
-	// to learn what he missed.
-	Lossy bool
-}
 
 // Memory is a broker inside the process. It forgets everything when the process
 // ends: whoever cannot lose a message keeps it elsewhere and publishes it again.
 //
 // Unlike Watermill's GoChannel it shares the work of a group among competing
-// subscriptions with many messages in flight, keeps the order of each key, and
-// delays redelivery. Its methods are safe for concurrent use.
+// subscriptions with many messages in flight, each of another key, keeps the order
+// of each key, and delays redelivery. Its methods are safe for concurrent use.
 type Memory struct {
-	config  MemoryConfig
+	config  Config
 	closing chan struct{}  // closed by Close; frees publishers that wait
 	running sync.WaitGroup // subscriptions and pending redeliveries
 
@@ -71,19 +25,23 @@ type Memory struct {
 	subscriptions map[*memorySubscription]struct{}
 }
 
-var _ message.Publisher = (*Memory)(nil)
+var _ Broker = (*Memory)(nil)
 
 // NewMemory returns a broker without queues.
-func NewMemory(config MemoryConfig) *Memory {
-	config.Redelivery = cmp.Or(max(config.Redelivery, 0), 100*time.Millisecond)
-	config.MaxRedelivery = cmp.Or(max(config.MaxRedelivery, 0), 10*time.Second)
-	config.Capacity = cmp.Or(max(config.Capacity, 0), 10_000)
+func NewMemory(config Config) *Memory {
 	return &Memory{
-		config:        config,
+		config:        config.withDefaults(),
 		closing:       make(chan struct{}),
 		topics:        make(map[string][]*memoryQueue),
 		subscriptions: make(map[*memorySubscription]struct{}),
 	}
+}
+
+func openMemory(_ context.Context, address string, c Config) (Broker, error) {
+	if address != "memory:" {
+		return nil, fmt.Errorf("broker %q: want memory:", address)
+	}
+	return NewMemory(c), nil
 }
 
 // Publish puts each message into the queue of every group that reads the topic.
@@ -213,6 +171,9 @@ func (m *Memory) find(topic, group string) *memoryQueue {
 	}
 	return nil
 }
+
+// Ping implements Broker: what is in the process is there.
+func (m *Memory) Ping(context.Context) error { return nil }
 
 // Close ends all subscriptions and frees the publishers that wait for space.
 // It returns when the broker's goroutines are gone. What was not acked is lost.

@@ -16,7 +16,7 @@ import (
 type memoryQueue struct {
 	broker *Memory
 	group  string
-	wants  func(*message.Message) bool
+	types  []string
 	lossy  bool
 	places chan struct{}          // holds a token per message; full when the queue is
 	depth  int                    // messages in all lanes
@@ -38,7 +38,7 @@ func newMemoryQueue(m *Memory, config QueueConfig) *memoryQueue {
 	return &memoryQueue{
 		broker: m,
 		group:  config.Group,
-		wants:  config.Wants,
+		types:  config.Types,
 		lossy:  config.Lossy,
 		places: make(chan struct{}, m.config.Capacity),
 		lanes:  make(map[string]*memoryLane),
@@ -47,7 +47,7 @@ func newMemoryQueue(m *Memory, config QueueConfig) *memoryQueue {
 }
 
 // takes tells whether msg belongs into the queue.
-func (q *memoryQueue) takes(msg *message.Message) bool { return q.wants == nil || q.wants(msg) }
+func (q *memoryQueue) takes(msg *message.Message) bool { return wanted(q.types, msg) }
 
 // hasPlace takes a place if there is one.
 func (q *memoryQueue) hasPlace() bool {

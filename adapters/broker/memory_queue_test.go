@@ -12,7 +12,7 @@ import (
 )
 
 func TestMemoryKeepsTheOrderOfEveryKeyWith64InFlightAndRandomNacks(t *testing.T) {
-	inBubble(t, MemoryConfig{Redelivery: time.Millisecond}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{Redelivery: time.Millisecond}, func(t *testing.T, m *Memory) {
 		const keys, perKey = 100, 50
 		out := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g", Concurrency: 64}))
 
@@ -61,7 +61,7 @@ func TestMemoryKeepsTheOrderOfEveryKeyWith64InFlightAndRandomNacks(t *testing.T)
 }
 
 func TestMemoryHasOneMessageOfAKeyAndConcurrencyInAllInFlight(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		out := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g", Concurrency: 3}))
 		publish(t, m, keyed("a", "a1"), keyed("a", "a2"))
 		a1 := receive(t, out, "a1")
@@ -87,7 +87,7 @@ func TestMemoryHasOneMessageOfAKeyAndConcurrencyInAllInFlight(t *testing.T) {
 }
 
 func TestMemoryNackedMessageHoldsUpItsOwnKeyOnly(t *testing.T) {
-	inBubble(t, MemoryConfig{Redelivery: time.Minute, MaxRedelivery: time.Minute}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{Redelivery: time.Minute, MaxRedelivery: time.Minute}, func(t *testing.T, m *Memory) {
 		out := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
 		publish(t, m, keyed("a", "a1"), keyed("a", "a2"), keyed("b", "b1"), keyed("b", "b2"))
 		start := time.Now()
@@ -107,7 +107,7 @@ func TestMemoryNackedMessageHoldsUpItsOwnKeyOnly(t *testing.T) {
 }
 
 func TestMemoryRedeliveryDelayDoublesWithEveryNack(t *testing.T) {
-	config := MemoryConfig{Redelivery: time.Second, MaxRedelivery: 5 * time.Second}
+	config := Config{Redelivery: time.Second, MaxRedelivery: 5 * time.Second}
 	inBubble(t, config, func(t *testing.T, m *Memory) {
 		out := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
 		publish(t, m, keyed("a", "a1"), keyed("a", "a2"))

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMemoryCancelledSubscriptionReturnsWhatIsNotAcked(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		sub := m.Queue(QueueConfig{Group: "g", Concurrency: 3})
 		ctx, cancel := context.WithCancel(t.Context())
 		first := subscribe(ctx, t, sub)
@@ -66,7 +66,7 @@ func TestMemoryAnswerJustBeforeTheEndCounts(t *testing.T) {
 
 // The backlog is there to tempt a worker that has just been told to end.
 func TestMemoryReturnedMessageComesBeforeTheBacklog(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		sub := m.Queue(QueueConfig{Group: "g"})
 		subscribeInitialize(t, sub)
 		publish(t, m, keyed("a", "a1"), keyed("b", "b1"), keyed("c", "c1"))
@@ -86,7 +86,7 @@ func TestMemoryReturnedMessageComesBeforeTheBacklog(t *testing.T) {
 }
 
 func TestMemoryIdleSubscriptionTakesOverFromACancelledOne(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		sub := m.Queue(QueueConfig{Group: "g", Concurrency: 8})
 		ctx, cancel := context.WithCancel(t.Context())
 		busy := subscribe(ctx, t, sub)
@@ -106,7 +106,7 @@ func TestMemoryIdleSubscriptionTakesOverFromACancelledOne(t *testing.T) {
 }
 
 func TestMemorySubscriptionsOfOneGroupShareTheWork(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		const messages = 1000
 		one := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
 		two := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
@@ -139,7 +139,7 @@ func TestMemorySubscriptionsOfOneGroupShareTheWork(t *testing.T) {
 }
 
 func TestMemoryMessageHasAContextOfItsSubscriptionUntilItIsSettled(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		type name struct{}
 		ctx := context.WithValue(t.Context(), name{}, "subscription")
 		out := subscribe(ctx, t, m.Queue(QueueConfig{Group: "g"}))
@@ -165,7 +165,7 @@ func TestMemoryMessageHasAContextOfItsSubscriptionUntilItIsSettled(t *testing.T)
 }
 
 func TestMemoryForgetsKeysThatHaveNoMessages(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		out := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
 		for i := range 1000 {
 			publish(t, m, keyed(strconv.Itoa(i), strconv.Itoa(i)))
@@ -181,7 +181,7 @@ func TestMemoryForgetsKeysThatHaveNoMessages(t *testing.T) {
 }
 
 func TestMemoryClosingASubscriberEndsItsOwnSubscriptionsOnly(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		sub := m.Queue(QueueConfig{Group: "g"})
 		one, two := subscribe(t.Context(), t, sub), subscribe(t.Context(), t, sub)
 		other := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
@@ -203,7 +203,7 @@ func TestMemoryClosingASubscriberEndsItsOwnSubscriptionsOnly(t *testing.T) {
 // Not parallel: goleak looks at every goroutine there is.
 func TestMemoryCloseEndsEverythingAndLeavesNoGoroutine(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	m := NewMemory(MemoryConfig{Redelivery: time.Hour, MaxRedelivery: time.Hour})
+	m := NewMemory(Config{Redelivery: time.Hour, MaxRedelivery: time.Hour})
 	sub := m.Queue(QueueConfig{Group: "g", Concurrency: 8})
 	out := subscribe(context.Background(), t, sub)
 	publish(t, m, keyed("a", "a1"))

@@ -32,7 +32,7 @@ func TestMemoryPassesTheUniversalSuite(t *testing.T) {
 	} {
 		t.Run(suite.name, func(t *testing.T) {
 			t.Parallel()
-			m := NewMemory(MemoryConfig{Redelivery: time.Millisecond, MaxRedelivery: 2 * time.Millisecond})
+			m := NewMemory(Config{Redelivery: time.Millisecond, MaxRedelivery: 2 * time.Millisecond})
 			t.Cleanup(func() { closeMemory(t, m) })
 			ofGroup := func(_ *testing.T, group string) (message.Publisher, message.Subscriber) {
 				sub := m.Queue(QueueConfig{Group: group, Concurrency: suite.concurrency})
@@ -79,7 +79,7 @@ func (p suitePublisher) Publish(topic string, messages ...*message.Message) erro
 func BenchmarkMemory(b *testing.B) {
 	for _, concurrency := range []int{1, 64} {
 		b.Run(fmt.Sprintf("%d in flight", concurrency), func(b *testing.B) {
-			m := NewMemory(MemoryConfig{})
+			m := NewMemory(Config{})
 			sub := m.Queue(QueueConfig{Group: "bench", Concurrency: concurrency})
 			out, err := sub.Subscribe(context.Background(), "topic")
 			if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // inBubble runs a test on a broker whose time only passes when everybody waits.
 // It also fails if closing the broker leaves a goroutine behind.
-func inBubble(t *testing.T, config MemoryConfig, test func(t *testing.T, m *Memory)) {
+func inBubble(t *testing.T, config Config, test func(t *testing.T, m *Memory)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -110,7 +110,7 @@ func wantDepth(t *testing.T, m *Memory, group string, want int) {
 }
 
 func TestMemoryPublishingWithoutAQueueIsAnError(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		if err := m.Publish("topic", keyed("a", "a1")); !errors.Is(err, ErrUnroutable) {
 			t.Fatalf("got %v, want ErrUnroutable", err)
 		}
@@ -123,7 +123,7 @@ func TestMemoryPublishingWithoutAQueueIsAnError(t *testing.T) {
 }
 
 func TestMemoryEveryGroupGetsEveryMessageAndAnotherTopicNone(t *testing.T) {
-	inBubble(t, MemoryConfig{}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{}, func(t *testing.T, m *Memory) {
 		one := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "one"}))
 		two := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "two"}))
 		other, err := m.Queue(QueueConfig{Group: "one"}).Subscribe(t.Context(), "another topic")
@@ -143,7 +143,7 @@ func TestMemoryEveryGroupGetsEveryMessageAndAnotherTopicNone(t *testing.T) {
 }
 
 func TestMemoryFullQueueMakesPublishWait(t *testing.T) {
-	inBubble(t, MemoryConfig{Capacity: 2}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{Capacity: 2}, func(t *testing.T, m *Memory) {
 		fast := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "fast"}))
 		slow := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "slow"}))
 		publish(t, m, keyed("a", "a1"), keyed("a", "a2"))
@@ -170,7 +170,7 @@ func TestMemoryFullQueueMakesPublishWait(t *testing.T) {
 }
 
 func TestMemoryPublishGivesUpWithTheContextOfItsMessage(t *testing.T) {
-	inBubble(t, MemoryConfig{Capacity: 1}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{Capacity: 1}, func(t *testing.T, m *Memory) {
 		fast := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "fast"}))
 		slow := subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "slow"}))
 		publish(t, m, keyed("a", "a1"))
@@ -197,7 +197,7 @@ func TestMemoryPublishGivesUpWithTheContextOfItsMessage(t *testing.T) {
 }
 
 func TestMemoryCloseFreesAPublishThatWaits(t *testing.T) {
-	inBubble(t, MemoryConfig{Capacity: 1}, func(t *testing.T, m *Memory) {
+	inBubble(t, Config{Capacity: 1}, func(t *testing.T, m *Memory) {
 		subscribe(t.Context(), t, m.Queue(QueueConfig{Group: "g"}))
 		publish(t, m, keyed("a", "a1"))
 		published := make(chan error, 1)
@@ -218,15 +218,15 @@ func TestMemoryCloseFreesAPublishThatWaits(t *testing.T) {
 
 func TestMemoryQueueHoldsOnlyWhatItsGroupWants(t *testing.T) {
 	t.Parallel()
-	m := NewMemory(MemoryConfig{Capacity: 1})
+	m := NewMemory(Config{Capacity: 1})
 	t.Cleanup(func() { m.Close() }) // ends with the test
-	picky := m.Queue(QueueConfig{Group: "picky", Wants: func(msg *message.Message) bool { return msg.Metadata.Get("kind") == "good" }})
+	picky := m.Queue(QueueConfig{Group: "picky", Types: []string{"good", "better"}})
 	if err := picky.(message.SubscribeInitializer).SubscribeInitialize("events"); err != nil {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"bad", "bad", "good", "bad"} { // more than there are places for
 		msg := message.NewMessage(kind, nil)
-		msg.Metadata.Set("kind", kind)
+		msg.Metadata.Set(TypeHeader, kind)
 		if err := m.Publish("events", msg); err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
@@ -244,7 +244,7 @@ func TestMemoryQueueHoldsOnlyWhatItsGroupWants(t *testing.T) {
 
 func TestMemoryLossyQueueHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	m := NewMemory(MemoryConfig{Capacity: 2})
+	m := NewMemory(Config{Capacity: 2})
 	t.Cleanup(func() { m.Close() }) // ends with the test
 	for _, group := range []string{"stuck", "brisk"} {
 		q := m.Queue(QueueConfig{Group: group, Lossy: group == "stuck"})

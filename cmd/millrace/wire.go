@@ -66,7 +66,7 @@ func assemble(c config, log *slog.Logger, store *sqlstore.Store) (*millrace, err
 	}
 	var (
 		logger   = watermillLog(log)
-		carrier  = broker.NewMemory(broker.MemoryConfig{})
+		carrier  = broker.NewMemory(broker.Config{Log: log})
 		queues   = func(q messages.Queue) message.Subscriber { return carrier.Queue(broker.QueueConfig(q)) }
 		metrics  = newMetrics(store)
 		outcomes = &es.Notices[es.Outcome]{}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -18,9 +17,9 @@ import (
 // Queue says what a handler reads.
 type Queue struct {
 	Group       string
-	Concurrency int                         // messages in flight at most
-	Wants       func(*message.Message) bool // which messages the queue need hold; nil for all
-	Lossy       bool                        // whether a full queue may pass over messages
+	Concurrency int      // messages in flight at most
+	Types       []string // which messages the queue need hold, by their type; none means all
+	Lossy       bool     // whether a full queue may pass over messages
 }
 
 // Queues makes subscribers that read topics as a named group.
@@ -111,14 +110,8 @@ func (r *Router) HandleCommands(commandType string, concurrency int, handle func
 // it. So a handler that is behind holds up nobody else.
 func (r *Router) HandleEvents(name string, types []string, concurrency int, catchUp func(ctx context.Context, id string) error) {
 	group := EventsTopic + "." + name
-	wants := func(m *message.Message) bool {
-		return len(types) == 0 || slices.Contains(types, m.Metadata.Get(headerType))
-	}
-	queue := Queue{Group: group, Concurrency: concurrency, Wants: wants, Lossy: true}
+	queue := Queue{Group: group, Concurrency: concurrency, Types: types, Lossy: true}
 	r.router.AddConsumerHandler(group, EventsTopic, r.config.Queues(queue), func(m *message.Message) error {
-		if !wants(m) { // not every broker sorts them out
-			return nil
-		}
 		id := m.Metadata.Get(headerSubject)
 		if id == "" {
 			return fmt.Errorf("%w: it has no %s", errUnreadable, headerSubject)

@@ -13,7 +13,7 @@ import (
 // the values, for an upsert.
 func (t *tx) insert(ctx context.Context, table, columns, suffix string, rows [][]any) error {
 	for len(rows) > 0 {
-		n := t.rows
+		n := t.dialect.rows
 		for n > len(rows) {
 			n /= 2
 		}
@@ -74,7 +74,7 @@ type shape struct {
 func (s shape) text() string { return fmt.Sprintf(s.frame, list(s.item, s.separator, s.n)) }
 
 // fill returns the arguments for a padded list of keys, which repeats the last.
-func fill(keys []string) []any {
+func fill[K any](keys []K) []any {
 	args := make([]any, padded(len(keys)))
 	for i := range args {
 		args[i] = keys[min(i, len(keys)-1)]
@@ -85,7 +85,7 @@ func fill(keys []string) []any {
 // lookup runs a statement for some keys, as often as it takes. The text holds one %s, for a list
 // of placeholders in the form given by item and separator; scan is called for
 // each row.
-func (t *tx) lookup(ctx context.Context, text, item, separator string, keys []string, scan func(*sql.Rows) error) error {
+func (t *tx) lookup(ctx context.Context, text, item, separator string, keys []any, scan func(*sql.Rows) error) error {
 	for part := range slices.Chunk(keys, maxKeys) {
 		args := fill(part)
 		s := shape{text, item, separator, len(args)}
@@ -116,6 +116,15 @@ func (t *tx) each(ctx context.Context, text string, args []any, scan func(*sql.R
 }
 
 // delete removes the rows with some keys.
-func (t *tx) delete(ctx context.Context, table, key string, keys []string) error {
+func (t *tx) delete(ctx context.Context, table, key string, keys []any) error {
 	return t.lookup(ctx, "DELETE FROM "+table+" WHERE "+key+" IN (%s)", "?", ",", keys, func(*sql.Rows) error { return nil })
+}
+
+// anys returns keys as arguments.
+func anys[K any](keys []K) []any {
+	all := make([]any, len(keys))
+	for i, k := range keys {
+		all[i] = k
+	}
+	return all
 }

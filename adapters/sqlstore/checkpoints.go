@@ -84,7 +84,7 @@ func (p Progress) Behind(ctx context.Context, after, end es.Position, limit int)
 // Reached implements es.Progress.
 func (p Progress) Reached(ctx context.Context, to es.Position) error {
 	return p.store.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
-		return t.insert(ctx, "checkpoints", "handler, position", t.upsert("handler", "position"),
+		return t.insert(ctx, "checkpoints", "handler, position", t.dialect.upsert("handler", "position"),
 			[][]any{{p.handler, int64(to)}})
 	})
 }

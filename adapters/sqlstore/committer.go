@@ -23,9 +23,7 @@ import (
 // gets one of its own, so that none fails for what another one did.
 type committer struct {
 	db      *sql.DB
-	begin   string
-	rows    int
-	upsert  func(key string, columns ...string) string
+	dialect dialect
 	queue   chan *write
 	stopped chan struct{}
 
@@ -65,7 +63,7 @@ var kinds = []*kind{acceptKind, appendKind, finishKind, forwardKind, saveOrderKi
 
 func startCommitter(db *sql.DB, d dialect) *committer {
 	c := &committer{
-		db: db, begin: d.begin, rows: d.rows, upsert: d.upsert,
+		db: db, dialect: d,
 		queue: make(chan *write, 4*maxBatch), stopped: make(chan struct{}),
 	}
 	go c.loop()
@@ -138,6 +136,22 @@ func (c *committer) loop() {
 		for _, w := range batch {
 			close(w.done)
 		}
+		if t == nil && batch[0].err != nil {
+			c.refuse(batch[0].err)
+		}
+	}
+}
+
+// refuse fails the writes that came while the database could not be reached, so
+// that they do not wait for it one after the other.
+func (c *committer) refuse(err error) {
+	for range len(c.queue) {
+		w, open := <-c.queue
+		if !open {
+			return
+		}
+		w.err = err
+		close(w.done)
 	}
 }
 
@@ -157,51 +171,76 @@ func (c *committer) gather(first *write) []*write {
 	return batch
 }
 
+// reruns is how often a transaction is run again that was in another one's way, or
+// whose end is not known.
+const reruns = 10
+
 // commitAll carries out a batch in one transaction, or in one each if that does
 // not go. It returns the connection to go on with, nil if it broke.
+//
+// A transaction that may have been committed is run again, too. Every write looks
+// first for what it would change, and finds that it has been made.
 func (c *committer) commitAll(t *tx, batch []*write) *tx {
-	t, begun, err := c.commit(t, batch)
-	switch {
-	case err == nil:
-		return t
-	case len(batch) == 1 || !begun: // what did not begin would not for one alone
-		for _, w := range batch {
-			w.err = err
+	for attempt := 0; ; attempt++ {
+		next, begun, err := c.commit(t, batch)
+		t = next
+		switch {
+		case err == nil:
+			return t
+		case begun && attempt < reruns && c.dialect.again(err):
+		case len(batch) == 1 || !begun: // what did not begin would not for one alone
+			for _, w := range batch {
+				w.err = err
+			}
+			return t
+		default:
+			for _, w := range batch {
+				w.err = nil
+				t = c.commitAll(t, []*write{w})
+			}
+			return t
 		}
-		return t
+		for _, w := range batch {
+			w.err = nil
+		}
 	}
-	for _, w := range batch {
-		w.err = nil
-		t = c.commitAll(t, []*write{w})
+}
+
+func (c *committer) connect(ctx context.Context) (*tx, error) {
+	conn, err := c.db.Conn(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return t
+	t := &tx{
+		conn: conn, dialect: c.dialect, stmts: map[string]*sql.Stmt{},
+		lookups: map[shape]string{}, inserts: map[insertShape]string{},
+	}
+	if err := t.control(ctx, c.dialect.writer); err != nil {
+		return t.broken(), err
+	}
+	return t, nil
 }
 
 func (c *committer) commit(t *tx, batch []*write) (next *tx, begun bool, err error) {
 	ctx := context.Background()
 	if t == nil {
-		conn, err := c.db.Conn(ctx)
-		if err != nil {
+		if t, err = c.connect(ctx); err != nil {
 			return nil, false, fmt.Errorf("connect: %w", err)
 		}
-		t = &tx{
-			conn: conn, rows: c.rows, upsert: c.upsert, stmts: map[string]*sql.Stmt{},
-			lookups: map[shape]string{}, inserts: map[insertShape]string{},
-		}
 	}
-	if _, err := t.exec(ctx, c.begin); err != nil {
+	if err := t.control(ctx, c.dialect.begin); err != nil {
 		return t.broken(), false, fmt.Errorf("begin: %w", err)
 	}
 	err = runAll(ctx, t, batch)
 	if err == nil {
 		crash.Point("commit.before")
-		if _, err = t.exec(ctx, "COMMIT"); err == nil {
+		if err = t.control(ctx, "COMMIT"); err == nil {
 			crash.Point("commit.after")
 			return t, true, nil
 		}
 		err = fmt.Errorf("commit: %w", err)
 	}
-	if _, undo := t.exec(ctx, "ROLLBACK"); undo != nil {
+	if undo := t.control(ctx, "ROLLBACK"); undo != nil {
 		return t.broken(), true, errors.Join(err, undo)
 	}
 	return t, true, err
@@ -232,10 +271,9 @@ func runAll(ctx context.Context, t *tx, batch []*write) error {
 
 // tx is the writer's connection with the statements prepared on it.
 type tx struct {
-	conn   *sql.Conn
-	rows   int
-	upsert func(key string, columns ...string) string
-	stmts  map[string]*sql.Stmt
+	conn    *sql.Conn
+	dialect dialect
+	stmts   map[string]*sql.Stmt
 
 	// The texts of statements for many keys or rows, since to make one takes
 	// longer than to find it.
@@ -253,6 +291,15 @@ func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	}
 	t.stmts[text] = stmt
 	return stmt, nil
+}
+
+// control runs a statement that begins or ends a transaction, if there is one.
+func (t *tx) control(ctx context.Context, text string) error {
+	if text == "" {
+		return nil
+	}
+	_, err := t.conn.ExecContext(ctx, text)
+	return err
 }
 
 func (t *tx) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {

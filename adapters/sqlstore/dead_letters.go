@@ -31,7 +31,7 @@ func (s *Store) Bury(ctx context.Context, l DeadLetter) error {
 	}
 	return s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
 		return t.insert(ctx, "dead_letters", "id, handler, topic, message_id, payload, metadata, error, attempts, died_at",
-			t.upsert("id", "error", "attempts", "died_at"),
+			t.dialect.upsert("id", "error", "attempts", "died_at"),
 			[][]any{{l.ID, l.Handler, l.Topic, l.MessageID, l.Payload, metadata, l.Error, l.Attempts, l.DiedAt.UnixMicro()}})
 	})
 }

@@ -72,7 +72,7 @@ var appendKind = &kind{name: "append", run: func(ctx context.Context, t *tx, wri
 			decided[id] = true
 		}
 	}
-	if err := t.insert(ctx, "events", "stream, version, id, type, schema, data, metadata, occurred_at", "", events); err != nil {
+	if err := t.insert(ctx, "events", "stream, version, id, type, `schema`, data, metadata, occurred_at", "", events); err != nil {
 		return err
 	}
 	if err := t.insert(ctx, "outbox", "stream, first_version, last_version", "", outbox); err != nil {
@@ -83,9 +83,8 @@ var appendKind = &kind{name: "append", run: func(ctx context.Context, t *tx, wri
 
 func streamVersions(ctx context.Context, t *tx, streams []string) (map[es.Stream]es.Version, error) {
 	versions := make(map[es.Stream]es.Version, len(streams))
-	err := t.lookup(ctx,
-		`SELECT s.stream, (SELECT MAX(e.version) FROM events e WHERE e.stream = s.stream)
-		FROM (%s) s`, "SELECT ? AS stream", " UNION ALL ", streams,
+	d := t.dialect
+	err := t.lookup(ctx, d.versions, d.versionsItem, d.versionsSeparator, anys(streams),
 		func(rows *sql.Rows) error {
 			var stream string
 			var version sql.NullInt64
@@ -153,7 +152,7 @@ func (s *Store) Read(ctx context.Context, stream es.Stream, after es.Version) it
 func (s *Store) ReadTails(ctx context.Context, tails []es.Tail) iter.Seq2[es.Record, error] {
 	return func(yield func(es.Record, error) bool) {
 		for part := range slices.Chunk(tails, maxKeys) {
-			records, err := s.events(ctx, tailsQuery(len(part)), tailsArgs(part)...)
+			records, err := s.events(ctx, s.dialect.tails(padded(len(part))), tailsArgs(part)...)
 			if !yieldAll(ctx, records, err, yield) {
 				return
 			}
@@ -168,13 +167,7 @@ func (s *Store) ReadTails(ctx context.Context, tails []es.Tail) iter.Seq2[es.Rec
 	}
 }
 
-// tailsQuery asks for at most a page of each of n streams.
-func tailsQuery(n int) string {
-	return "SELECT " + eventColumns + " FROM (" + list("SELECT ? AS stream, ? AS after, ? AS until", " UNION ALL ", padded(n)) + `) t
-		JOIN events e ON e.stream = t.stream AND e.version > t.after AND e.version <= t.until
-		ORDER BY e.stream, e.version`
-}
-
+// tailsArgs are the arguments for at most a page of each stream.
 func tailsArgs(tails []es.Tail) []any {
 	args := make([]any, 0, 3*padded(len(tails)))
 	for _, t := range tails {

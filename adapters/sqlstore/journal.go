@@ -16,6 +16,7 @@ import (
 type acceptance struct {
 	envelope es.Envelope
 	known    bool
+	tried    bool // whether a transaction that was run before has written it
 }
 
 // Accept implements es.Journal.
@@ -45,7 +46,7 @@ func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i 
 		ids[i] = a.envelope.ID
 	}
 	prints := make(map[string]string, len(ids))
-	err := t.lookup(ctx, "SELECT id, fingerprint FROM commands WHERE id IN (%s)", "?", ",", ids, func(rows *sql.Rows) error {
+	err := t.lookup(ctx, "SELECT id, fingerprint FROM commands WHERE id IN (%s)", "?", ",", anys(ids), func(rows *sql.Rows) error {
 		var id, fingerprint string
 		err := rows.Scan(&id, &fingerprint)
 		prints[id] = fingerprint
@@ -64,13 +65,15 @@ func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i 
 	for i, a := range accepts {
 		c := a.envelope
 		if fingerprint, known := prints[c.ID]; known {
-			if a.known = true; fingerprint != c.Fingerprint {
+			// What an earlier run of this transaction has written is new to the
+			// caller, if that was committed after all.
+			if a.known = !a.tried; fingerprint != c.Fingerprint {
 				reused(i)
 			}
 			continue
 		}
 		prints[c.ID] = c.Fingerprint
-		a.known = false
+		a.tried = true
 		expected, err := json.Marshal(c.Expected)
 		if err != nil {
 			return fmt.Errorf("encode expected versions: %w", err)
@@ -85,7 +88,7 @@ func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i 
 			unfinished = append(unfinished, []any{c.ID, at})
 		}
 	}
-	if err := t.insert(ctx, "commands", "id, type, target, schema, payload, expected, fingerprint, metadata, accepted_at", "", commands); err != nil {
+	if err := t.insert(ctx, "commands", "id, type, target, `schema`, payload, expected, fingerprint, metadata, accepted_at", "", commands); err != nil {
 		return err
 	}
 	return t.insert(ctx, "unfinished_commands", "id, accepted_at", "", unfinished)
@@ -125,7 +128,7 @@ var finishKind = &kind{name: "finish", run: func(ctx context.Context, t *tx, wri
 
 func decidedCommands(ctx context.Context, t *tx, ids []string) (map[string]bool, error) {
 	decided := make(map[string]bool, len(ids))
-	err := t.lookup(ctx, "SELECT command_id FROM outcomes WHERE command_id IN (%s)", "?", ",", ids, func(rows *sql.Rows) error {
+	err := t.lookup(ctx, "SELECT command_id FROM outcomes WHERE command_id IN (%s)", "?", ",", anys(ids), func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		decided[id] = true
@@ -152,7 +155,7 @@ func insertOutcomes(ctx context.Context, t *tx, outcomes []es.Outcome) error {
 	if err := t.insert(ctx, "outcomes", "command_id, type, target, status, version, problem, decided_at", "", rows); err != nil {
 		return err
 	}
-	return t.delete(ctx, "unfinished_commands", "id", ids)
+	return t.delete(ctx, "unfinished_commands", "id", anys(ids))
 }
 
 // Outcome implements es.Journal. A command may have an outcome without ever
@@ -189,7 +192,7 @@ func (s *Store) Unfinished(ctx context.Context, before time.Time, after es.Envel
 	}
 	rows, err := s.query(ctx, `SELECT c.id, c.type, c.target, c.schema, c.payload, c.expected, c.fingerprint, c.metadata, c.accepted_at
 		FROM unfinished_commands u JOIN commands c ON c.id = u.id
-		WHERE u.accepted_at < ? AND (u.accepted_at > ? OR (u.accepted_at = ? AND u.id > ?))
+		WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.command_id = u.id) AND u.accepted_at < ? AND (u.accepted_at > ? OR (u.accepted_at = ? AND u.id > ?))
 		ORDER BY u.accepted_at, u.id LIMIT ?`, before.UnixMicro(), from, from, after.ID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read unfinished commands: %w", err)

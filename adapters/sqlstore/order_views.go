@@ -55,7 +55,7 @@ func (v OrderViews) Save(ctx context.Context, steps []es.Step[query.Order]) []er
 }
 
 // between stands between the texts of an order, so that no phrase reaches from
-// one into the next. It is a word that nobody can search for: see searchPhrase.
+// one into the next. It is a word that nobody can search for: see wordsIn.
 const between = " \ue000 "
 
 // words is what an order can be found by.
@@ -87,7 +87,7 @@ var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Contex
 		words   int64
 	}
 	known := make(map[string]stored, len(ids))
-	err := t.lookup(ctx, "SELECT id, version, words FROM order_views WHERE id IN (%s)", "?", ",", ids, func(rows *sql.Rows) error {
+	err := t.lookup(ctx, "SELECT id, version, words FROM order_views WHERE id IN (%s)"+t.dialect.forUpdate, "?", ",", anys(ids), func(rows *sql.Rows) error {
 		var id string
 		var s stored
 		err := rows.Scan(&id, &s.version, &s.words)
@@ -98,7 +98,7 @@ var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Contex
 		return fmt.Errorf("read versions: %w", err)
 	}
 
-	var rows [][]any
+	var rows states
 	var changed []orderSave // those whose words are to be indexed again
 	for i, s := range saves {
 		was, found := known[s.ID]
@@ -111,32 +111,18 @@ var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Contex
 			changed = append(changed, s)
 		}
 		known[s.ID] = now
-		rows = append(rows, []any{
-			s.ID, int64(s.To), string(s.State.Status), s.State.CustomerID, s.State.CreatedAt.UnixMicro(), now.words, s.document,
-		})
+		rows.add(s.From, s.ID, int64(s.To), string(s.State.Status), s.State.CustomerID, s.State.CreatedAt.UnixMicro(), now.words, s.document)
 	}
-	err = t.insert(ctx, "order_views", "id, version, status, customer_id, created_at, words, document",
-		t.upsert("id", "version", "status", "customer_id", "created_at", "words", "document"), rows)
+	err = rows.save(ctx, t, "order_views", "id, version, status, customer_id, created_at, words, document",
+		t.dialect.upsert("id", "version", "status", "customer_id", "created_at", "words", "document"))
 	if err != nil {
 		return err
 	}
-	for _, s := range changed {
-		if err := index(ctx, t, s); err != nil {
-			return fmt.Errorf("index %s: %w", s.ID, err)
-		}
+	if err := t.dialect.search.index(ctx, t, changed); err != nil {
+		return fmt.Errorf("index %d orders: %w", len(changed), err)
 	}
 	return nil
 }}
-
-func index(ctx context.Context, t *tx, s orderSave) error {
-	if s.From > 0 {
-		if _, err := t.exec(ctx, "DELETE FROM order_search WHERE rowid = (SELECT seq FROM order_views WHERE id = ?)", s.ID); err != nil {
-			return err
-		}
-	}
-	_, err := t.exec(ctx, "INSERT INTO order_search (rowid, words) SELECT seq, ? FROM order_views WHERE id = ?", s.words, s.ID)
-	return err
-}
 
 // Order implements query.Orders.
 func (v OrderViews) Order(ctx context.Context, id order.ID) (query.OrderRow, error) {
@@ -186,15 +172,14 @@ func (v OrderViews) List(ctx context.Context, q query.ListOrders) ([]query.Order
 
 // Search implements query.Orders.
 func (v OrderViews) Search(ctx context.Context, q query.SearchOrders) ([]query.OrderRow, error) {
-	phrase := searchPhrase(q.Phrase)
-	if phrase == "" {
+	match, args := v.Store.dialect.search.match(q.Phrase)
+	if match == "" {
 		return nil, nil
 	}
 	var c conditions
-	c.add("order_search MATCH ?", phrase)
+	c.add(match, args...)
 	c.after(q.After)
-	found, err := v.rows(ctx, `SELECT v.id, v.version, v.document
-		FROM order_search JOIN order_views v ON v.seq = order_search.rowid`+c.where()+
+	found, err := v.rows(ctx, "SELECT v.id, v.version, v.document FROM "+v.Store.dialect.search.from+c.where()+
 		" ORDER BY v.created_at DESC, v.id DESC LIMIT ?", append(c.args, q.Limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("search orders: %w", err)
@@ -236,7 +221,9 @@ func (c *conditions) add(text string, args ...any) {
 
 func (c *conditions) after(p query.Place) {
 	if p.ID != "" {
-		c.add("(v.created_at, v.id) < (?, ?)", p.CreatedAt.UnixMicro(), string(p.ID))
+		at := p.CreatedAt.UnixMicro()
+		c.add("v.created_at <= ?", at) // which an index serves, unlike the comparison of pairs
+		c.add("(v.created_at < ? OR v.id < ?)", at, string(p.ID))
 	}
 }
 

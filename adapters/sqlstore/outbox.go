@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 
 	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
@@ -76,12 +75,12 @@ var forwardKind = &kind{name: "forward", run: func(ctx context.Context, t *tx, w
 // forwardEntries moves the entries that are still in the outbox, so that doing
 // it again, after a commit of unknown outcome, moves none twice.
 func forwardEntries(ctx context.Context, t *tx, entries []es.Pending) error {
-	keys := make([]string, len(entries))
+	keys := make([]any, len(entries))
 	for i, e := range entries {
-		keys[i] = strconv.FormatInt(e.Seq, 10)
+		keys[i] = e.Seq
 	}
 	waiting := make(map[int64]bool, len(entries))
-	err := t.lookup(ctx, "SELECT seq FROM outbox WHERE seq IN (%s)", "CAST(? AS INTEGER)", ",", keys, func(rows *sql.Rows) error {
+	err := t.lookup(ctx, "SELECT seq FROM outbox WHERE seq IN (%s)", "?", ",", keys, func(rows *sql.Rows) error {
 		var seq int64
 		err := rows.Scan(&seq)
 		waiting[seq] = true
@@ -108,7 +107,7 @@ func forwardEntries(ctx context.Context, t *tx, entries []es.Pending) error {
 	if err := t.insert(ctx, "feed", "position, stream, version, type", "", feed); err != nil {
 		return err
 	}
-	return t.lookup(ctx, "DELETE FROM outbox WHERE seq IN (%s)", "CAST(? AS INTEGER)", ",", keys, func(*sql.Rows) error { return nil })
+	return t.delete(ctx, "outbox", "seq", keys)
 }
 
 // Feed implements es.Feed.

@@ -109,7 +109,7 @@ var saveProcessKind = &kind{name: "save processes", run: func(ctx context.Contex
 	}
 	type key struct{ name, id string }
 	versions := make(map[key]es.Version, len(saves))
-	err := t.lookup(ctx, "SELECT name, id, version FROM processes WHERE id IN (%s)", "?", ",", keys, func(rows *sql.Rows) error {
+	err := t.lookup(ctx, "SELECT name, id, version FROM processes WHERE id IN (%s)"+t.dialect.forUpdate, "?", ",", anys(keys), func(rows *sql.Rows) error {
 		var k key
 		var v es.Version
 		err := rows.Scan(&k.name, &k.id, &v)
@@ -120,7 +120,7 @@ var saveProcessKind = &kind{name: "save processes", run: func(ctx context.Contex
 		return fmt.Errorf("read versions: %w", err)
 	}
 	var (
-		rows [][]any
+		rows states
 		send []*acceptance
 	)
 	for i, s := range saves {
@@ -130,10 +130,10 @@ var saveProcessKind = &kind{name: "save processes", run: func(ctx context.Contex
 			continue
 		}
 		versions[k] = s.to
-		rows = append(rows, []any{s.name, s.id, int64(s.to), s.state})
+		rows.add(s.from, s.name, s.id, int64(s.to), s.state)
 		send = append(send, s.send...)
 	}
-	if err := t.insert(ctx, "processes", "name, id, version, state", t.upsert("id, name", "version", "state"), rows); err != nil {
+	if err := rows.save(ctx, t, "processes", "name, id, version, state", t.dialect.upsert("id, name", "version", "state")); err != nil {
 		return err
 	}
 	// A command that is there already was sent by an earlier run of the process.

@@ -19,13 +19,48 @@ var sqlite = dialect{
 	goose: goose.DialectSQLite3,
 	open:  openSQLite,
 	check: checkSQLite,
+	once:  func(_ context.Context, _ *sql.DB, run func() error) error { return run() },
 	begin: "BEGIN IMMEDIATE",
+	now:   "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	rows:  8,
 	upsert: func(key string, columns ...string) string {
-		for i, c := range columns {
-			columns[i] = c + " = excluded." + c
+		return " ON CONFLICT (" + key + ") DO UPDATE SET " + assign("%s = excluded.%s", columns)
+	},
+	versions: `SELECT s.stream, (SELECT MAX(e.version) FROM events e WHERE e.stream = s.stream)
+		FROM (%s) s`,
+	versionsItem: "SELECT ? AS stream", versionsSeparator: " UNION ALL ",
+	tails: func(n int) string {
+		return "SELECT " + eventColumns + " FROM (" + list("SELECT ? AS stream, ? AS after, ? AS until", " UNION ALL ", n) + `) t
+			JOIN events e ON e.stream = t.stream AND e.version > t.after AND e.version <= t.until
+			ORDER BY e.stream, e.version`
+	},
+	again:  never,
+	search: sqliteSearch,
+}
+
+// sqliteSearch finds phrases by an FTS5 index, which folds case and accents.
+var sqliteSearch = search{
+	index: func(ctx context.Context, t *tx, saves []orderSave) error {
+		for _, s := range saves {
+			if s.From > 0 {
+				if _, err := t.exec(ctx, "DELETE FROM order_search WHERE rowid = (SELECT seq FROM order_views WHERE id = ?)", s.ID); err != nil {
+					return err
+				}
+			}
+			_, err := t.exec(ctx, "INSERT INTO order_search (rowid, words) SELECT seq, ? FROM order_views WHERE id = ?", s.words, s.ID)
+			if err != nil {
+				return err
+			}
 		}
-		return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(columns, ", ")
+		return nil
+	},
+	from: "order_search JOIN order_views v ON v.seq = order_search.rowid",
+	match: func(phrase string) (string, []any) {
+		words := wordsIn(phrase)
+		if len(words) == 0 {
+			return "", nil
+		}
+		return "order_search MATCH ?", []any{`"` + strings.Join(words, " ") + `"*`}
 	},
 }
 

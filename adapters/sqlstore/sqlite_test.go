@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/adapters/sqlstore"
-	"github.com/millrace/millrace/adapters/sqlstore/viewtest"
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/es/estest"
@@ -24,16 +23,7 @@ func TestMain(m *testing.M) {
 func TestSQLite(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T) estest.Store { return openSQLite(t) }
-	t.Run("store", func(t *testing.T) { estest.TestStore(t, open) })
-	t.Run("journal", func(t *testing.T) { estest.TestJournal(t, open) })
-	t.Run("outbox and feed", func(t *testing.T) { estest.TestOutboxAndFeed(t, open) })
-	t.Run("leases", func(t *testing.T) { estest.TestLeases(t, open) })
-	t.Run("processes", func(t *testing.T) { estest.TestProcesses(t, open, processesOf) })
-	t.Run("progress of a process", func(t *testing.T) { estest.TestProgress(t, open, processHandler) })
-	t.Run("progress of the order views", func(t *testing.T) { estest.TestProgress(t, open, viewHandler) })
-	t.Run("order views", func(t *testing.T) {
-		viewtest.TestOrderViews(t, func(t *testing.T) viewtest.Views { return sqlstore.OrderViews{Store: openSQLite(t)} })
-	})
+	suites(t, open)
 }
 
 func openSQLite(tb testing.TB) *sqlstore.Store {

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -34,35 +35,22 @@ type Store struct {
 	stmts map[string]*sql.Stmt // prepared reads by their text
 }
 
-// dialect is what differs between databases.
-type dialect struct {
-	name      string
-	goose     goose.Dialect
-	open      func(address string) (*sql.DB, error)
-	check     func(context.Context, *sql.DB) error // that commits are durable
-	begin     string
-	rows      int                                        // how many rows to insert with one statement, a power of two
-	upsert    func(key string, columns ...string) string // what to append to an INSERT
-	interrupt bool                                       // whether a context can stop a query cheaply
-}
-
-var dialects = map[string]dialect{"sqlite": sqlite}
-
-// Open opens the database at an address such as "sqlite:millrace.db", creating
-// a SQLite file that is not there. It refuses a database that would lose what it
+// Open opens the database at an address such as "sqlite:millrace.db" or
+// "mysql://user:password@host:3306/millrace", creating a SQLite file that is not
+// there. It refuses a database that would lose what it
 // has confirmed. The schema is Migrate's to bring up to date.
 func Open(ctx context.Context, address string) (*Store, error) {
 	scheme, rest, found := strings.Cut(address, ":")
 	d, known := dialects[scheme]
 	if !found || !known {
-		return nil, fmt.Errorf("store %q: want sqlite:PATH", address)
+		return nil, fmt.Errorf("store %q: want sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE", shown(address))
 	}
 	db, err := d.open(rest)
 	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", address, err)
+		return nil, fmt.Errorf("open store %s: %w", shown(address), err)
 	}
 	if err := d.check(ctx, db); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", address, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", shown(address), err), db.Close())
 	}
 	s := &Store{dialect: d, db: db, stmts: map[string]*sql.Stmt{}}
 	s.commits = startCommitter(db, d)
@@ -79,7 +67,11 @@ func (s *Store) Migrate(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read migrations: %w", err)
 	}
-	if _, err := p.Up(ctx); err != nil {
+	err = s.dialect.once(ctx, s.db, func() error {
+		_, err := p.Up(ctx)
+		return err
+	})
+	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	return p.GetDBVersion(ctx)
@@ -123,16 +115,37 @@ func (s *Store) queryRow(ctx context.Context, text string, args []any, into ...a
 	return errors.Join(rows.Scan(into...), rows.Close())
 }
 
+// prepared returns a prepared statement. It waits for the database without
+// holding up those whose statement is there.
 func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if stmt, ok := s.stmts[text]; ok {
+	stmt, ok := s.stmts[text]
+	s.mu.Unlock()
+	if ok {
 		return stmt, nil
 	}
 	stmt, err := s.db.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %q: %w", text, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first, ok := s.stmts[text]; ok { // somebody else was faster
+		return first, stmt.Close()
+	}
 	s.stmts[text] = stmt
 	return stmt, nil
+}
+
+// shown is an address without its password.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	switch {
+	case err == nil:
+		return u.Redacted()
+	case strings.Contains(address, "@"):
+		scheme, _, _ := strings.Cut(address, ":")
+		return scheme + ":"
+	}
+	return address
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -114,6 +115,16 @@ func Open(ctx context.Context, address string, c Config) (Broker, error) {
 		return nil, fmt.Errorf("broker %q: want one of %s", scheme+":", strings.Join(Schemes(), ", "))
 	}
 	return open(ctx, address, c.withDefaults())
+}
+
+// Shown is an address without its password.
+func Shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		scheme, _, _ := strings.Cut(address, ":")
+		return scheme + ":"
+	}
+	return u.Redacted()
 }
 
 // Schemes returns the beginnings of the addresses that Open knows.

@@ -82,8 +82,15 @@ func (p Progress) Behind(ctx context.Context, after, end es.Position, limit int)
 }
 
 // Reached implements es.Progress.
-func (p Progress) Reached(ctx context.Context, to es.Position) error {
+func (p Progress) Reached(ctx context.Context, lease es.Lease, to es.Position) error {
 	return p.store.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
+		held, err := holds(ctx, t, lease)
+		if err != nil {
+			return err
+		}
+		if !held {
+			return es.ErrFenced
+		}
 		return t.insert(ctx, "checkpoints", "handler, position", t.dialect.upsert("handler", "position"),
 			[][]any{{p.handler, int64(to)}})
 	})

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/internal/es"
 )
 
 // DeadLetter is a message that a handler gave up on.
@@ -30,16 +32,36 @@ func (s *Store) Bury(ctx context.Context, l DeadLetter) error {
 		return fmt.Errorf("encode metadata: %w", err)
 	}
 	return s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
-		return t.insert(ctx, "dead_letters", "id, handler, topic, message_id, payload, metadata, error, attempts, died_at",
+		return t.insert(ctx, "dead_letters", letterColumns,
 			t.dialect.upsert("id", "error", "attempts", "died_at"),
 			[][]any{{l.ID, l.Handler, l.Topic, l.MessageID, l.Payload, metadata, l.Error, l.Attempts, l.DiedAt.UnixMicro()}})
 	})
 }
 
+// ErrNoLetter says that no dead letter has an id.
+var ErrNoLetter = errors.New("no such dead letter")
+
+const letterColumns = "id, handler, topic, message_id, payload, metadata, error, attempts, died_at"
+
 // DeadLetters returns dead letters, oldest first.
 func (s *Store) DeadLetters(ctx context.Context, limit int) ([]DeadLetter, error) {
-	rows, err := s.query(ctx, `SELECT id, handler, topic, message_id, payload, metadata, error, attempts, died_at
-		FROM dead_letters ORDER BY died_at, id LIMIT ?`, limit)
+	return s.deadLetters(ctx, "SELECT "+letterColumns+" FROM dead_letters ORDER BY died_at, id LIMIT ?", limit)
+}
+
+// DeadLetter returns one dead letter, or ErrNoLetter.
+func (s *Store) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
+	letters, err := s.deadLetters(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE id = ?", id)
+	if err == nil && len(letters) == 0 {
+		err = ErrNoLetter
+	}
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	return letters[0], nil
+}
+
+func (s *Store) deadLetters(ctx context.Context, text string, args ...any) ([]DeadLetter, error) {
+	rows, err := s.query(ctx, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
@@ -52,7 +74,50 @@ func (s *Store) DeadLetters(ctx context.Context, limit int) ([]DeadLetter, error
 		}
 		letters = append(letters, l)
 	}
-	return letters, rows.Err()
+	return letters, errors.Join(rows.Err(), rows.Close())
+}
+
+// Discard removes a dead letter for good. It returns ErrNoLetter if there is none.
+func (s *Store) Discard(ctx context.Context, id string) error {
+	return s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error { return removeLetter(ctx, t, id) })
+}
+
+// Requeue removes a dead letter that is to be handled once more. If it is a
+// command that was given up, it has no outcome any more and waits in the journal
+// to be sent again. It returns ErrNoLetter if there is no such letter.
+func (s *Store) Requeue(ctx context.Context, l DeadLetter) error {
+	return s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
+		if err := removeLetter(ctx, t, l.ID); err != nil {
+			return err
+		}
+		var accepted [][]any
+		err := t.each(ctx, `SELECT c.id, c.accepted_at FROM commands c JOIN outcomes o ON o.command_id = c.id
+			WHERE c.id = ? AND o.status = ?`, []any{l.MessageID, string(es.StatusFailed)}, func(rows *sql.Rows) error {
+			var id string
+			var at int64
+			err := rows.Scan(&id, &at)
+			accepted = append(accepted, []any{id, at})
+			return err
+		})
+		if err != nil || len(accepted) == 0 {
+			return err
+		}
+		if err := t.delete(ctx, "outcomes", "command_id", []any{l.MessageID}); err != nil {
+			return err
+		}
+		return t.insert(ctx, "unfinished_commands", "id, accepted_at", "", accepted)
+	})
+}
+
+func removeLetter(ctx context.Context, t *tx, id string) error {
+	done, err := t.exec(ctx, "DELETE FROM dead_letters WHERE id = ?", id)
+	if err != nil {
+		return fmt.Errorf("remove dead letter %s: %w", id, err)
+	}
+	if n, err := done.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, ErrNoLetter)
+	}
+	return nil
 }
 
 func scanDeadLetter(rows *sql.Rows) (DeadLetter, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/internal/crash"
@@ -161,20 +162,15 @@ func insertOutcomes(ctx context.Context, t *tx, outcomes []es.Outcome) error {
 // Outcome implements es.Journal. A command may have an outcome without ever
 // having been accepted, if somebody sent it straight to the broker.
 func (s *Store) Outcome(ctx context.Context, id string) (es.Outcome, error) {
-	o := es.Outcome{CommandID: id}
-	var problem []byte
-	err := s.queryRow(ctx, "SELECT type, target, status, version, problem FROM outcomes WHERE command_id = ?", []any{id},
-		&o.CommandType, &o.Target, &o.Status, &o.Version, &problem)
-	if err == nil {
-		if err := json.Unmarshal(problem, &o.Problem); err != nil {
-			return o, fmt.Errorf("decode problem of %s: %w", id, err)
-		}
+	found, err := s.Outcomes(ctx, []string{id})
+	if err != nil {
+		return es.Outcome{}, err
+	}
+	if o, ok := found[id]; ok {
 		return o, nil
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		o.Status = es.StatusPending
-		err = s.queryRow(ctx, "SELECT type, target FROM commands WHERE id = ?", []any{id}, &o.CommandType, &o.Target)
-	}
+	o := es.Outcome{CommandID: id, Status: es.StatusPending}
+	err = s.queryRow(ctx, "SELECT type, target FROM commands WHERE id = ?", []any{id}, &o.CommandType, &o.Target)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, es.ErrUnknownCommand
 	}
@@ -182,6 +178,39 @@ func (s *Store) Outcome(ctx context.Context, id string) (es.Outcome, error) {
 		return o, fmt.Errorf("read outcome of %s: %w", id, err)
 	}
 	return o, nil
+}
+
+// Outcomes returns those outcomes that some commands have by now.
+func (s *Store) Outcomes(ctx context.Context, ids []string) (map[string]es.Outcome, error) {
+	found := make(map[string]es.Outcome, len(ids))
+	for part := range slices.Chunk(ids, maxKeys) {
+		args := fill(part)
+		rows, err := s.query(ctx, "SELECT command_id, type, target, status, version, problem FROM outcomes WHERE command_id IN ("+
+			list("?", ",", len(args))+")", args...)
+		if err != nil {
+			return nil, fmt.Errorf("read %d outcomes: %w", len(part), err)
+		}
+		if err := scanOutcomes(rows, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func scanOutcomes(rows *sql.Rows, found map[string]es.Outcome) error {
+	defer rows.Close()
+	for rows.Next() {
+		var o es.Outcome
+		var problem []byte
+		if err := rows.Scan(&o.CommandID, &o.CommandType, &o.Target, &o.Status, &o.Version, &problem); err != nil {
+			return fmt.Errorf("scan outcome: %w", err)
+		}
+		if err := json.Unmarshal(problem, &o.Problem); err != nil {
+			return fmt.Errorf("decode problem of %s: %w", o.CommandID, err)
+		}
+		found[o.CommandID] = o
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 // Unfinished implements es.Journal.

@@ -146,6 +146,35 @@ func (v OrderViews) Seen(ctx context.Context, id order.ID) (es.Version, error) {
 	return version, nil
 }
 
+// Versions returns the versions of some orders that the view has seen.
+func (v OrderViews) Versions(ctx context.Context, ids []string) (map[string]es.Version, error) {
+	seen := make(map[string]es.Version, len(ids))
+	for part := range slices.Chunk(ids, maxKeys) {
+		args := fill(part)
+		rows, err := v.Store.query(ctx, "SELECT id, version FROM order_views WHERE id IN ("+list("?", ",", len(args))+")", args...)
+		if err != nil {
+			return nil, fmt.Errorf("read versions of %d orders: %w", len(part), err)
+		}
+		if err := scanVersions(rows, seen); err != nil {
+			return nil, err
+		}
+	}
+	return seen, nil
+}
+
+func scanVersions(rows *sql.Rows, seen map[string]es.Version) error {
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var version es.Version
+		if err := rows.Scan(&id, &version); err != nil {
+			return fmt.Errorf("scan version: %w", err)
+		}
+		seen[id] = version
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
 // List implements query.Orders.
 func (v OrderViews) List(ctx context.Context, q query.ListOrders) ([]query.OrderRow, error) {
 	var c conditions

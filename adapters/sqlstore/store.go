@@ -43,19 +43,23 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	scheme, rest, found := strings.Cut(address, ":")
 	d, known := dialects[scheme]
 	if !found || !known {
-		return nil, fmt.Errorf("store %q: want sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE", shown(address))
+		return nil, fmt.Errorf("store %q: want sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE", Shown(address))
 	}
 	db, err := d.open(rest)
 	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", shown(address), err)
+		return nil, fmt.Errorf("open store %s: %w", Shown(address), err)
 	}
 	if err := d.check(ctx, db); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", shown(address), err), db.Close())
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", Shown(address), err), db.Close())
 	}
 	s := &Store{dialect: d, db: db, stmts: map[string]*sql.Stmt{}}
 	s.commits = startCommitter(db, d)
 	return s, nil
 }
+
+// Away tells whether Open or Migrate failed because the server is not there, or not
+// yet.
+func Away(err error) bool { return againMySQL(err) }
 
 // Migrate brings the schema up to date and returns its version.
 func (s *Store) Migrate(ctx context.Context) (int64, error) {
@@ -137,8 +141,8 @@ func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// shown is an address without its password.
-func shown(address string) string {
+// Shown is an address without its password.
+func Shown(address string) string {
 	u, err := url.Parse(address)
 	switch {
 	case err == nil:

@@ -62,7 +62,7 @@ func TestWrongSettings(t *testing.T) {
 		{"a store in a folder that is not there", "MILLRACE_STORE=sqlite:/nonexistent/x/millrace.db", "MILLRACE_STORE"},
 		{"a store that is a folder", "MILLRACE_STORE=sqlite:/tmp", "MILLRACE_STORE"},
 		{"a store that is no database", "MILLRACE_STORE=sqlite:" + junk, "MILLRACE_STORE"},
-		{"a broker that does not exist", "MILLRACE_BROKER=amqp://localhost", "MILLRACE_BROKER"},
+		{"a broker that does not exist", "MILLRACE_BROKER=carrier-pigeon://localhost", "MILLRACE_BROKER"},
 		{"a port that is in use", "MILLRACE_HTTP_ADDR=" + occupied.Addr().String(), "MILLRACE_HTTP_ADDR"},
 		{"an admin port that is in use", "MILLRACE_ADMIN_ADDR=" + occupied.Addr().String(), "MILLRACE_ADMIN_ADDR"},
 		{"an address without a port", "MILLRACE_HTTP_ADDR=localhost", "MILLRACE_HTTP_ADDR"},

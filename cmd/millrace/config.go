@@ -6,11 +6,15 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/millrace/millrace/adapters/broker"
+	"github.com/millrace/millrace/adapters/sqlstore"
 )
 
 // config is every setting there is. The flags method names and documents them.
@@ -19,10 +23,14 @@ type config struct {
 	AdminAddr   string
 	Store       string
 	Broker      string
+	Roles       string
 	Concurrency int
+	Prefetch    int
 	MaxWrites   int
 	Retries     int
 	Backoff     time.Duration
+	ResendAfter time.Duration
+	Lease       time.Duration
 	ViewTimeout time.Duration
 	Heartbeat   time.Duration
 	SlowPayment time.Duration
@@ -32,9 +40,19 @@ type config struct {
 
 // storeFlags are the settings of every command that opens the store.
 func (c *config) storeFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.Store, "store", "sqlite:millrace.db", "where events, views and the journal are kept: sqlite:PATH")
+	f.StringVar(&c.Store, "store", "sqlite:millrace.db", "where events, views and the journal are kept: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE")
 	f.StringVar(&c.LogLevel, "log-level", "info", "the least important messages to log: debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", "text", "how to log: text or json")
+}
+
+// brokerFlag is the setting of every command that opens the broker.
+func (c *config) brokerFlag(f *pflag.FlagSet) {
+	f.StringVar(&c.Broker, "broker", "memory:", "what carries commands and events: one of "+strings.Join(broker.Schemes(), ", "))
+}
+
+// has tells whether this process has a role.
+func (c *config) has(role string) bool {
+	return c.Roles == "all" || slices.Contains(strings.Split(c.Roles, ","), role)
 }
 
 // serveFlags are all settings.
@@ -42,11 +60,15 @@ func (c *config) serveFlags(f *pflag.FlagSet) {
 	c.storeFlags(f)
 	f.StringVar(&c.HTTPAddr, "http-addr", "127.0.0.1:8080", "address of the public API")
 	f.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "address for health, metrics and profiles")
-	f.StringVar(&c.Broker, "broker", "memory:", "what carries commands and events: memory:")
+	c.brokerFlag(f)
+	f.StringVar(&c.Roles, "roles", "all", "what this process does: all, or any of "+strings.Join(roleNames, ","))
 	f.IntVar(&c.Concurrency, "concurrency", 64, "messages that each handler works on at a time")
+	f.IntVar(&c.Prefetch, "prefetch", 256, "messages that the broker hands to each handler at a time; those that wait for a retry are among them")
 	f.IntVar(&c.MaxWrites, "max-writes", 4096, "writes that may wait for their outcome at a time; more are answered with 503")
 	f.IntVar(&c.Retries, "retries", 8, "how often a failed message is tried again before it becomes a dead letter")
 	f.DurationVar(&c.Backoff, "backoff", 100*time.Millisecond, "delay before the first retry; it grows with every further one")
+	f.DurationVar(&c.ResendAfter, "resend-after", 30*time.Second, "how long a command may stay without an outcome before it is sent again")
+	f.DurationVar(&c.Lease, "lease", 10*time.Second, "how long a process that has died keeps others from relaying")
 	f.DurationVar(&c.ViewTimeout, "view-timeout", 5*time.Second, "how long a read with a Consistency-Token waits for the views")
 	f.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a silent event stream says that it is alive")
 	f.DurationVar(&c.SlowPayment, "slow-payment", 2*time.Second, "how long the simulated payment tok_slow takes")
@@ -77,8 +99,12 @@ func (c *config) check(f *pflag.FlagSet) error {
 	rules := map[string]func() error{
 		"http-addr":    func() error { return checkAddress(c.HTTPAddr) },
 		"admin-addr":   func() error { return checkAddress(c.AdminAddr) },
-		"store":        func() error { return oneOf(scheme(c.Store), "sqlite:") },
-		"broker":       func() error { return oneOf(c.Broker, "memory:") },
+		"store":        func() error { return oneOf(scheme(c.Store), sqlstore.Schemes()...) },
+		"broker":       func() error { return c.checkBroker() },
+		"roles":        func() error { return c.checkRoles() },
+		"prefetch":     func() error { return from(1, 100_000, c.Prefetch) },
+		"resend-after": func() error { return positive(c.ResendAfter) },
+		"lease":        func() error { return positive(c.Lease) },
 		"concurrency":  func() error { return from(1, 10_000, c.Concurrency) },
 		"max-writes":   func() error { return from(1, 1_000_000, c.MaxWrites) },
 		"retries":      func() error { return from(0, 100, c.Retries) },
@@ -93,11 +119,32 @@ func (c *config) check(f *pflag.FlagSet) error {
 	f.VisitAll(func(flag *pflag.Flag) {
 		if rule, ok := rules[flag.Name]; ok {
 			if err := rule(); err != nil {
-				errs = append(errs, fmt.Errorf("%s=%q: %w", variable(flag.Name), flag.Value, err))
+				errs = append(errs, fmt.Errorf("%s=%q: %w", variable(flag.Name), redacted(flag), err))
 			}
 		}
 	})
 	return errors.Join(errs...)
+}
+
+func (c *config) checkBroker() error {
+	before, _, _ := strings.Cut(c.Broker, ":")
+	return oneOf(before+":", broker.Schemes()...)
+}
+
+// checkRoles also refuses a split service that would talk to itself.
+func (c *config) checkRoles() error {
+	if c.Roles == "all" {
+		return nil
+	}
+	for _, role := range strings.Split(c.Roles, ",") {
+		if err := oneOf(role, roleNames...); err != nil {
+			return err
+		}
+	}
+	if c.Broker == "memory:" {
+		return errors.New("roles can be split only if MILLRACE_BROKER is outside of the process")
+	}
+	return nil
 }
 
 func checkAddress(addr string) error {
@@ -199,6 +246,17 @@ func printConfig(cmd *cobra.Command, given map[string]bool) {
 		case set:
 			origin = "environment"
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%-24s %-24s # %s; %s\n", variable(f.Name), f.Value, origin, f.Usage)
+		fmt.Fprintf(cmd.OutOrStdout(), "%-24s %-24s # %s; %s\n", variable(f.Name), redacted(f), origin, f.Usage)
 	})
+}
+
+// redacted is a setting's value without the password in it.
+func redacted(f *pflag.Flag) string {
+	switch f.Name {
+	case "store":
+		return sqlstore.Shown(f.Value.String())
+	case "broker":
+		return broker.Shown(f.Value.String())
+	}
+	return f.Value.String()
 }

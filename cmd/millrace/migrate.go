@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +25,7 @@ func migrateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is at schema version %d\n", c.Store, version)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s is at schema version %d\n", sqlstore.Shown(c.Store), version)
 		return store.Close()
 	})
 	return cmd
@@ -41,4 +43,23 @@ func openStore(ctx context.Context, c config) (*sqlstore.Store, int64, error) {
 		return nil, 0, fmt.Errorf("MILLRACE_STORE: %w", err)
 	}
 	return store, version, nil
+}
+
+// awaitStore opens the store and brings its schema up to date, as soon as its
+// server is there.
+func awaitStore(ctx context.Context, c config, log *slog.Logger) (*sqlstore.Store, error) {
+	for told := false; ; told = true {
+		store, _, err := openStore(ctx, c)
+		if err == nil || !sqlstore.Away(err) {
+			return store, err
+		}
+		if !told {
+			log.Warn("waiting for the store", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Second):
+		}
+	}
 }

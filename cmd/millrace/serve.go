@@ -13,6 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/millrace/millrace/adapters/broker"
+	"github.com/millrace/millrace/adapters/sqlstore"
 )
 
 func serveCommand() *cobra.Command {
@@ -36,7 +39,7 @@ the current folder, and needs no servers.`,
 }
 
 // serve runs the service until ctx is done. It calls ready with the addresses it
-// listens on.
+// listens on; the public one is empty without the role api.
 func serve(ctx context.Context, c config, ready func(public, admin string)) error {
 	log := c.logger()
 	spareTheCollector()
@@ -44,13 +47,18 @@ func serve(ctx context.Context, c config, ready func(public, admin string)) erro
 	if err != nil {
 		return err
 	}
-	public, err := listen("MILLRACE_HTTP_ADDR", c.HTTPAddr)
-	if err != nil {
-		return errors.Join(err, m.close())
+	var public net.Listener // nil without the role api
+	if m.public != nil {
+		if public, err = listen("MILLRACE_HTTP_ADDR", c.HTTPAddr); err != nil {
+			return errors.Join(err, m.close())
+		}
 	}
 	admin, err := listen("MILLRACE_ADMIN_ADDR", c.AdminAddr)
 	if err != nil {
-		return errors.Join(err, public.Close(), m.close())
+		if public != nil {
+			err = errors.Join(err, public.Close())
+		}
+		return errors.Join(err, m.close())
 	}
 	err = m.run(ctx, log, public, admin, ready)
 	return errors.Join(err, m.close())
@@ -76,12 +84,12 @@ func listen(variable, addr string) (net.Listener, error) {
 // run works until ctx is done and then stops in the order in which work flows:
 // first the requests, then the handlers, then the relay.
 func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.Listener, ready func(public, admin string)) error {
-	failed := make(chan error, 3+len(m.handlers))
-	handlers, relay := startAll(ctx, failed, m.handlers...), startAll(ctx, failed, m.relay)
+	failed := make(chan error, 3+len(m.handlers)+len(m.relay))
+	handlers, relay := startAll(ctx, failed, m.handlers...), startAll(ctx, failed, m.relay...)
 	defer handlers.cancel()
 	defer relay.cancel()
 	select {
-	case <-m.router.Running():
+	case <-m.ready:
 	case <-ctx.Done():
 	case err := <-failed:
 		return errors.Join(err, handlers.stop(), relay.stop())
@@ -91,14 +99,13 @@ func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.
 	api := &http.Server{Handler: m.public, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: errorLog}
 	ops := &http.Server{Handler: m.admin, ReadHeaderTimeout: 10 * time.Second, ErrorLog: errorLog}
 	api.RegisterOnShutdown(m.endStreams)
-	for server, listener := range map[*http.Server]net.Listener{api: public, ops: admin} {
-		go func() {
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("serve %s: %w", listener.Addr(), err)
-			}
-		}()
+	at := ""
+	if public != nil {
+		at = public.Addr().String()
+		go listenTo(api, public, failed)
 	}
-	ready(public.Addr().String(), admin.Addr().String())
+	go listenTo(ops, admin, failed)
+	ready(at, admin.Addr().String())
 
 	var err error
 	select {
@@ -118,6 +125,12 @@ func (m *millrace) run(ctx context.Context, log *slog.Logger, public, admin net.
 		log.Info("stopped")
 	}
 	return err
+}
+
+func listenTo(s *http.Server, l net.Listener, failed chan<- error) {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		failed <- fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
 }
 
 // group is some long-running parts that stop together.
@@ -149,16 +162,19 @@ func (g *group) stop() error {
 }
 
 func welcome(c config, public, admin string) string {
-	return fmt.Sprintf(`Millrace %s is running on %s with %s
-
-  API      http://%[4]s/v1/orders
-  docs     http://%[4]s/docs
-  contract http://%[4]s/openapi.yaml
-  admin    http://%[5]s/readyz  http://%[5]s/metrics
+	is := fmt.Sprintf("Millrace %s is running on %s with %s\n", version, sqlstore.Shown(c.Store), broker.Shown(c.Broker))
+	if public == "" {
+		return is + fmt.Sprintf("  roles    %s\n  admin    http://%[2]s/readyz  http://%[2]s/metrics\n", c.Roles, admin)
+	}
+	return is + fmt.Sprintf(`
+  API      http://%[1]s/v1/orders
+  docs     http://%[1]s/docs
+  contract http://%[1]s/openapi.yaml
+  admin    http://%[2]s/readyz  http://%[2]s/metrics
 
 A first order:
 
-  curl -i http://%[4]s/v1/orders -H 'Content-Type: application/json' -d '{
+  curl -i http://%[1]s/v1/orders -H 'Content-Type: application/json' -d '{
     "customer_id": "c-42", "email": "a@example.com",
     "items": [{"product_id": "p-1", "title": "Margherita", "quantity": 2,
                "unit_price": {"amount": 950, "currency": "EUR"}}],
@@ -166,5 +182,5 @@ A first order:
                          "postal_code": "1011 AB", "city": "Amsterdam", "country": "NL"}}'
 
 Ctrl-C stops it.
-`, version, c.Store, c.Broker, public, admin)
+`, public, admin)
 }

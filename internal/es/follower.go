@@ -2,8 +2,8 @@ package es
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -19,40 +19,54 @@ type Progress interface {
 	// which not every event in it has been seen, and where the stretch ends.
 	Behind(ctx context.Context, after, end Position, limit int) (ids []string, upTo Position, err error)
 
-	// Reached moves the checkpoint.
-	Reached(context.Context, Position) error
+	// Reached moves the checkpoint. It returns ErrFenced, and changes nothing, if
+	// the lease has passed on.
+	Reached(context.Context, Lease, Position) error
 }
 
 // Follower sees to it that nothing stays unseen when the broker loses a message:
 // it compares what a projection or process has seen with the feed, and lets it
-// catch up. Messages make handlers quick; the follower makes them complete.
+// catch up. Messages make handlers quick; the follower makes them complete. Any
+// number of processes may run one; the lease lets one of them work.
 type Follower struct {
 	Name        string
 	Progress    Progress
 	Feed        Feed
+	Leader      *Leader
 	CatchUp     func(ctx context.Context, id string) error
 	Concurrency int           // how many aggregates to catch up with at a time
 	Every       time.Duration // how long events may take to be seen by way of a message
 	Log         *slog.Logger
 
-	seen   Position            // how far in the feed it has looked since it runs
-	kept   Position            // the checkpoint
-	failed map[string]struct{} // what could not be caught up with on the way
+	lease  Lease
+	seen   Position           // how far in the feed it has looked since it leads
+	kept   Position           // the checkpoint
+	failed map[string]failure // what could not be caught up with on the way
 }
+
+// failure is an aggregate that could not be caught up with.
+type failure struct {
+	times int
+	next  time.Time // when to try again
+}
+
+// maxPause is the longest time between two tries for an aggregate that fails.
+const maxPause = time.Minute
 
 // Run compares at the start, and then time and again until ctx is done.
 func (f *Follower) Run(ctx context.Context) error {
-	f.failed = map[string]struct{}{}
+	defer func() { f.Leader.Leave(ctx) }()
 	end, err := f.Feed.Head(ctx)
-	for begun := false; ; {
-		if err == nil && !begun {
-			f.seen, err = f.Progress.Checkpoint(ctx)
-			f.kept, begun = f.seen, err == nil
+	for {
+		if err == nil {
+			err = f.lead(ctx)
 		}
 		if err == nil {
 			err = f.sweep(ctx, end)
 		}
-		if err != nil && ctx.Err() == nil {
+		if errors.Is(err, ErrFenced) {
+			f.Leader.Doubt()
+		} else if err != nil && ctx.Err() == nil {
 			f.Log.WarnContext(ctx, "compare with the feed", "handler", f.Name, "err", err)
 		}
 		end, err = f.Feed.Head(ctx)
@@ -64,14 +78,33 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
+// lead takes the lease. Whoever has it anew begins at the checkpoint.
+func (f *Follower) lead(ctx context.Context) error {
+	lease, err := f.Leader.Lead(ctx)
+	if err != nil || lease == f.lease {
+		return err
+	}
+	at, err := f.Progress.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	f.lease, f.seen, f.kept, f.failed = lease, at, at, map[string]failure{}
+	return nil
+}
+
 // sweep catches up with the feed as far as end. An aggregate that cannot be
-// caught up with is tried again with every sweep. It holds up the checkpoint, but
-// not the others.
+// caught up with is tried again after growing pauses. It holds up the checkpoint,
+// but not the others.
 func (f *Follower) sweep(ctx context.Context, end Position) error {
 	const stretch = 2_000
-	again := slices.Sorted(maps.Keys(f.failed))
-	clear(f.failed)
-	f.catchUp(ctx, again)
+	var due []string
+	for id, failed := range f.failed {
+		if !time.Now().Before(failed.next) {
+			due = append(due, id)
+		}
+	}
+	slices.Sort(due)
+	f.catchUp(ctx, due)
 	if err := f.reached(ctx); err != nil {
 		return err
 	}
@@ -81,6 +114,9 @@ func (f *Follower) sweep(ctx context.Context, end Position) error {
 			return err
 		}
 		f.catchUp(ctx, ids)
+		if _, err := f.Leader.Lead(ctx); err != nil {
+			return err
+		}
 		f.seen = upTo
 		if err := f.reached(ctx); err != nil {
 			return err
@@ -94,7 +130,7 @@ func (f *Follower) reached(ctx context.Context) error {
 	if len(f.failed) > 0 || f.seen == f.kept || ctx.Err() != nil {
 		return nil
 	}
-	err := f.Progress.Reached(ctx, f.seen)
+	err := f.Progress.Reached(ctx, f.lease, f.seen)
 	if err == nil {
 		f.kept = f.seen
 	}
@@ -113,14 +149,17 @@ func (f *Follower) catchUp(ctx context.Context, ids []string) {
 		work.Go(func() {
 			defer func() { <-places }()
 			err := safely(func() error { return f.CatchUp(ctx, id) })
-			if err == nil {
-				return
-			}
 			mu.Lock()
 			defer mu.Unlock()
-			f.failed[id] = struct{}{}
+			if err == nil {
+				delete(f.failed, id)
+				return
+			}
+			times := f.failed[id].times
+			pause := min(f.Every<<min(times, 10), maxPause)
+			f.failed[id] = failure{times + 1, time.Now().Add(pause)}
 			if ctx.Err() == nil {
-				f.Log.WarnContext(ctx, "catch up", "handler", f.Name, "id", id, "err", err)
+				f.Log.WarnContext(ctx, "catch up, which is tried again", "handler", f.Name, "id", id, "after", pause, "err", err)
 			}
 		})
 	}

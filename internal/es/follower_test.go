@@ -25,7 +25,7 @@ type trail struct {
 	seen       map[string]bool
 	diary      []string
 
-	heads, looks, catchUps, moves []error // what the next calls return, nil once they run out
+	heads, looks, catchUps, moves, leases []error // what the next calls return, nil once they run out
 }
 
 func (y *trail) note(format string, args ...any) {
@@ -42,6 +42,16 @@ func (y *trail) Head(context.Context) (es.Position, error) {
 // Feed implements es.Feed; a follower never reads the records.
 func (y *trail) Feed(context.Context, es.Position, int) ([]es.FeedRecord, error) {
 	return nil, errBroken
+}
+
+// Acquire implements es.Leases.
+func (y *trail) Acquire(_ context.Context, name, holder string, ttl time.Duration) (es.Lease, error) {
+	return es.Lease{Name: name, Holder: holder, Epoch: 1}, next(&y.leases)
+}
+
+// leader returns who leads the follower.
+func (y *trail) leader() *es.Leader {
+	return &es.Leader{Leases: y, Name: "follow views", Holder: "me", TTL: time.Hour}
 }
 
 func (y *trail) Checkpoint(context.Context) (es.Position, error) { return y.checkpoint, nil }
@@ -62,7 +72,7 @@ func (y *trail) Behind(_ context.Context, after, end es.Position, limit int) (id
 	return ids, upTo, next(&y.looks)
 }
 
-func (y *trail) Reached(_ context.Context, p es.Position) error {
+func (y *trail) Reached(_ context.Context, _ es.Lease, p es.Position) error {
 	err := next(&y.moves)
 	if p != y.checkpoint {
 		y.note("reached %d: %v", p, err)
@@ -86,7 +96,7 @@ func (y *trail) follow(t *testing.T, long time.Duration, warnings int, want ...s
 	t.Helper()
 	y.opened, y.seen = time.Now(), map[string]bool{}
 	log, said := logged()
-	f := &es.Follower{Name: "views", Progress: y, Feed: y, CatchUp: y.catchUp, Every: 5 * time.Second, Log: log}
+	f := &es.Follower{Name: "views", Progress: y, Feed: y, Leader: y.leader(), CatchUp: y.catchUp, Every: 5 * time.Second, Log: log}
 	stop := start(t, f.Run)
 	time.Sleep(long) // of the bubble's time
 	stop()
@@ -164,7 +174,7 @@ func TestFollowerCatchesUpWithSeveralAtATime(t *testing.T) {
 		y := &trail{feed: []string{"a", "b", "c", "d", "e"}, seen: map[string]bool{}}
 		log, _ := logged()
 		var atWork, most atomic.Int32
-		f := &es.Follower{Name: "views", Progress: y, Feed: y, Every: time.Hour, Concurrency: 3, Log: log,
+		f := &es.Follower{Name: "views", Progress: y, Feed: y, Leader: y.leader(), Every: time.Hour, Concurrency: 3, Log: log,
 			CatchUp: func(context.Context, string) error {
 				for n := atWork.Add(1); n > most.Load(); {
 					most.Store(n)
@@ -195,7 +205,7 @@ func TestFollowerStopsQuietlyInTheMiddleOfCatchingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := &trail{feed: []string{"a"}}
 		log, said := logged()
-		f := &es.Follower{Name: "views", Progress: y, Feed: y, Every: 5 * time.Second, Log: log,
+		f := &es.Follower{Name: "views", Progress: y, Feed: y, Leader: y.leader(), Every: 5 * time.Second, Log: log,
 			CatchUp: func(ctx context.Context, _ string) error { <-ctx.Done(); return errBroken }}
 		stop := start(t, f.Run)
 		synctest.Wait()

@@ -1,6 +1,10 @@
 package es
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // Notices passes news within a process to whoever waits for it. It is a
 // short-cut, not a record: news that nobody waits for is dropped. The zero
@@ -44,4 +48,11 @@ func (n *Notices[T]) Post(key string, news T) {
 		}
 		c <- news
 	}
+}
+
+// Keys returns what somebody waits for news of.
+func (n *Notices[T]) Keys() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Collect(maps.Keys(n.waiting))
 }

@@ -48,7 +48,7 @@ func TestNoticesEndWithTheWatch(t *testing.T) {
 	wantNoNews(t, ended)
 	wantNews(t, lasting, 1)
 	stopLasting()
-	if got := n.Watched(); got != 0 {
+	if got := len(n.Keys()); got != 0 {
 		t.Errorf("%d keys are still watched, want none", got)
 	}
 }
@@ -69,7 +69,7 @@ func TestNoticesRememberNothingWhenManyHaveComeAndGone(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := n.Watched(); got != 0 {
+	if got := len(n.Keys()); got != 0 {
 		t.Errorf("%d keys are still watched, want none", got)
 	}
 }

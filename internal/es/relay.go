@@ -29,24 +29,19 @@ const relayLease = "relay"
 
 // Run relays until ctx is done. Failures are logged and tried again.
 func (r *Relay) Run(ctx context.Context) error {
-	var (
-		lease   Lease
-		renewed time.Time
-	)
+	leader := &Leader{Leases: r.Leases, Name: relayLease, Holder: r.Holder, TTL: r.TTL}
+	defer func() { leader.Leave(ctx) }()
 	for ctx.Err() == nil {
-		if now := time.Now(); now.Sub(renewed) > r.TTL/3 {
-			var err error
-			if lease, err = r.Leases.Acquire(ctx, relayLease, r.Holder, r.TTL); err != nil {
-				r.report(ctx, "take the relay's lease", err)
-				r.rest(ctx)
-				continue
-			}
-			renewed = now
+		lease, err := leader.Lead(ctx)
+		if err != nil {
+			r.report(ctx, err)
+			r.rest(ctx)
+			continue
 		}
 		n, err := r.once(ctx, lease)
 		if err != nil {
-			r.report(ctx, "relay events", err)
-			renewed = time.Time{}
+			r.report(ctx, err)
+			leader.Doubt()
 		}
 		if n == 0 {
 			r.rest(ctx)
@@ -87,8 +82,8 @@ func (r *Relay) rest(ctx context.Context) {
 
 // report logs what went wrong, except that a lease held elsewhere and a shutdown
 // are how things should be.
-func (r *Relay) report(ctx context.Context, what string, err error) {
+func (r *Relay) report(ctx context.Context, err error) {
 	if ctx.Err() == nil && !errors.Is(err, ErrFenced) {
-		r.Log.WarnContext(ctx, what, "err", err)
+		r.Log.WarnContext(ctx, "relay events", "err", err)
 	}
 }

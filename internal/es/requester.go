@@ -19,11 +19,38 @@ type Requester struct {
 func (r *Requester) Request(ctx context.Context, c Envelope, wait time.Duration) (Outcome, error) {
 	news, stop := r.Outcomes.Watch(c.ID)
 	defer stop()
-	o, _, err := r.Sender.Send(ctx, c)
-	if err != nil || o.Status != StatusPending || wait <= 0 {
+	o, known, err := r.Sender.Accept(ctx, c)
+	if err != nil {
 		return o, err
 	}
+	if !known {
+		r.hand(ctx, c, wait)
+	}
+	if o.Status != StatusPending || wait <= 0 {
+		return o, nil
+	}
 	return r.await(ctx, o, news, wait)
+}
+
+// handPatience is how long somebody who does not want to wait for an outcome
+// waits for the broker to take the command.
+const handPatience = 100 * time.Millisecond
+
+// hand publishes a command. A broker that hangs does not hold up the answer: the
+// command has been accepted.
+func (r *Requester) hand(ctx context.Context, c Envelope, wait time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.Sender.Hand(ctx, []Envelope{c})
+	}()
+	if wait > 0 {
+		return
+	}
+	select {
+	case <-done:
+	case <-time.After(handPatience):
+	}
 }
 
 func (r *Requester) await(ctx context.Context, pending Outcome, news <-chan Outcome, wait time.Duration) (Outcome, error) {

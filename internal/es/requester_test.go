@@ -30,7 +30,7 @@ func request(t *testing.T, ctx context.Context, r *es.Requester, wait time.Durat
 	t.Helper()
 	began := time.Now()
 	o, err := r.Request(ctx, add, wait)
-	if n := r.Outcomes.Watched(); n > 0 {
+	if n := len(r.Outcomes.Keys()); n > 0 {
 		t.Errorf("%d commands are still watched, want none", n)
 	}
 	return o, time.Since(began), err

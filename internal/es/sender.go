@@ -2,8 +2,10 @@ package es
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -15,45 +17,137 @@ type Sender struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Patience time.Duration // how long a command may stay without an outcome before it is sent again
+
+	// Leader lets one of several processes send again. It may be nil.
+	Leader *Leader
+
+	mu      sync.Mutex
+	refused []Envelope // what the broker has not taken, oldest first
+	away    bool       // whether the broker did not take the last command
 }
 
 // Send accepts a command and publishes it. From the moment it returns without an
 // error the command will get an outcome, even if the broker is away: that is
-// logged, and Run sends it later.
+// logged, and the command is sent later.
 func (s *Sender) Send(ctx context.Context, c Envelope) (o Outcome, known bool, err error) {
+	o, known, err = s.Accept(ctx, c)
+	if err == nil && !known {
+		s.Hand(ctx, []Envelope{c})
+	}
+	return o, known, err
+}
+
+// Accept journals a command, which the caller hands to the broker next.
+func (s *Sender) Accept(ctx context.Context, c Envelope) (o Outcome, known bool, err error) {
 	o, known, err = s.Journal.Accept(ctx, c)
 	if err != nil {
 		return Outcome{}, false, fmt.Errorf("accept %s %s: %w", c.Type, c.ID, err)
 	}
-	if !known {
-		s.Hand(ctx, []Envelope{c})
-	}
 	return o, known, nil
 }
 
-// handTimeout is how long a broker may take to take a command. After that the
-// command waits to be sent again.
-const handTimeout = 5 * time.Second
+const (
+	// handTimeout is how long a broker may take to take a command. After that the
+	// command waits to be sent again.
+	handTimeout = 5 * time.Second
+
+	// handing is how many commands are published at a time when there are many.
+	handing = 64
+
+	// maxRefused is how many commands are remembered that the broker has not
+	// taken. Those beyond are found in the journal, once Patience is over.
+	maxRefused = 10_000
+)
 
 // Hand publishes commands that are in the journal already. It goes on when ctx
 // is done: whoever asked may have left, but the command stands.
 func (s *Sender) Hand(ctx context.Context, commands []Envelope) {
 	for _, c := range commands {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handTimeout)
-		err := s.Publish(ctx, c)
-		cancel()
-		if err != nil {
-			s.Log.WarnContext(ctx, "publish a command, which will be sent again", "command", c.ID, "type", c.Type, "err", err)
-		}
+		s.hand(ctx, c)
 	}
+}
+
+func (s *Sender) hand(ctx context.Context, c Envelope) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), handTimeout)
+	defer cancel()
+	err := s.Publish(limited, c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.away = false
+		return
+	}
+	if !s.away { // said once, not for every command
+		s.Log.WarnContext(ctx, "publish a command, which will be sent again", "command", c.ID, "type", c.Type, "err", err)
+	}
+	s.away = true
+	if len(s.refused) < maxRefused {
+		s.refused = append(s.refused, c)
+	}
+}
+
+// Retry publishes what the broker has not taken, every so often, until ctx is
+// done. It makes no haste while the broker takes nothing.
+func (s *Sender) Retry(ctx context.Context) error {
+	for pause := time.Second; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		s.mu.Lock()
+		commands := s.refused
+		s.refused = nil
+		s.mu.Unlock()
+		if len(commands) == 0 {
+			continue
+		}
+		s.hand(ctx, commands[0])
+		rest := commands[1:]
+		if s.isAway() {
+			s.mu.Lock()
+			s.refused = append(rest, s.refused...) // the first one was not taken, and goes last
+			s.mu.Unlock()
+			continue
+		}
+		s.handAll(ctx, rest)
+	}
+}
+
+func (s *Sender) isAway() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away
+}
+
+// handAll publishes many commands, several at a time, but those for one aggregate
+// one after the other.
+func (s *Sender) handAll(ctx context.Context, commands []Envelope) {
+	lanes := map[string][]Envelope{}
+	for _, c := range commands {
+		lanes[c.Target] = append(lanes[c.Target], c)
+	}
+	var work sync.WaitGroup
+	places := make(chan struct{}, handing)
+	for _, lane := range lanes {
+		places <- struct{}{}
+		work.Go(func() {
+			defer func() { <-places }()
+			s.Hand(ctx, lane)
+		})
+	}
+	work.Wait()
 }
 
 // Run publishes commands that have no outcome: at the start all of them, then
 // those that have waited longer than Patience. It returns when ctx is done.
 func (s *Sender) Run(ctx context.Context) error {
+	if s.Leader != nil {
+		defer func() { s.Leader.Leave(ctx) }()
+	}
 	before := s.Now()
 	for {
-		if err := s.resend(ctx, before); err != nil && ctx.Err() == nil {
+		if err := s.resend(ctx, before); err != nil && ctx.Err() == nil && !errors.Is(err, ErrFenced) {
 			s.Log.WarnContext(ctx, "send unfinished commands again", "err", err)
 		}
 		select {
@@ -69,11 +163,16 @@ func (s *Sender) resend(ctx context.Context, before time.Time) error {
 	const batch = 500
 	var last Envelope
 	for {
+		if s.Leader != nil {
+			if _, err := s.Leader.Lead(ctx); err != nil {
+				return err
+			}
+		}
 		commands, err := s.Journal.Unfinished(ctx, before, last, batch)
 		if err != nil {
 			return fmt.Errorf("read the journal: %w", err)
 		}
-		s.Hand(ctx, commands)
+		s.handAll(ctx, commands)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/components/cqrs"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
@@ -18,10 +19,10 @@ type Bus struct {
 	events   *cqrs.EventBus
 }
 
-// NewBus returns a bus that publishes by a publisher, which returns only once
-// the broker has the message.
-func NewBus(p message.Publisher, log watermill.LoggerAdapter) (*Bus, error) {
-	commands, err := cqrs.NewCommandBusWithConfig(p, cqrs.CommandBusConfig{
+// NewBus returns a bus that publishes by publishers, which return only once the
+// broker has the message.
+func NewBus(forCommands, forEvents message.Publisher, log watermill.LoggerAdapter) (*Bus, error) {
+	commands, err := cqrs.NewCommandBusWithConfig(forCommands, cqrs.CommandBusConfig{
 		GeneratePublishTopic: func(p cqrs.CommandBusGeneratePublishTopicParams) (string, error) {
 			return CommandTopic(p.CommandName), nil
 		},
@@ -31,7 +32,7 @@ func NewBus(p message.Publisher, log watermill.LoggerAdapter) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the command bus: %w", err)
 	}
-	events, err := cqrs.NewEventBusWithConfig(p, cqrs.EventBusConfig{
+	events, err := cqrs.NewEventBusWithConfig(forEvents, cqrs.EventBusConfig{
 		GeneratePublishTopic: func(cqrs.GenerateEventPublishTopicParams) (string, error) { return EventsTopic, nil },
 		Marshaler:            marshaler{},
 		Logger:               log,
@@ -52,14 +53,28 @@ func (b *Bus) Send(ctx context.Context, c es.Envelope) error {
 	return err
 }
 
-// Publish publishes records, in their order.
+// Publish publishes records: those of one stream in their order, those of several
+// side by side, so that the broker can confirm them together.
 func (b *Bus) Publish(ctx context.Context, records []es.Record) error {
 	crash.Point("relay.publish.before")
+	lanes := map[es.Stream][]es.Record{}
 	for _, r := range records {
-		if err := b.events.Publish(ctx, &r); err != nil {
-			return fmt.Errorf("publish %s version %d: %w", r.Stream, r.Version, err)
-		}
+		lanes[r.Stream] = append(lanes[r.Stream], r)
 	}
-	crash.Point("relay.publish.after")
-	return nil
+	var work errgroup.Group
+	for _, lane := range lanes {
+		work.Go(func() error {
+			for _, r := range lane {
+				if err := b.events.Publish(ctx, &r); err != nil {
+					return fmt.Errorf("publish %s version %d: %w", r.Stream, r.Version, err)
+				}
+			}
+			return nil
+		})
+	}
+	err := work.Wait()
+	if err == nil {
+		crash.Point("relay.publish.after")
+	}
+	return err
 }

@@ -30,6 +30,10 @@ type Config struct {
 	Log    watermill.LoggerAdapter
 	Queues Queues
 
+	// Prefetch is how many messages a queue hands out at a time. Those that no
+	// handler is working on wait for their turn or for their next try.
+	Prefetch int
+
 	// Retries is how often a failed message is tried again before it is buried.
 	Retries int
 
@@ -41,16 +45,6 @@ type Config struct {
 	// Bury keeps a message that could not be handled. When it fails the message
 	// goes back to the broker.
 	Bury func(context.Context, Letter) error
-}
-
-// Letter is a message that a handler gave up on.
-type Letter struct {
-	Handler  string
-	Topic    string
-	Message  *message.Message
-	Command  *es.Envelope // set if the message is a command
-	Err      error
-	Attempts int
 }
 
 // Router feeds handlers from topics.
@@ -66,35 +60,37 @@ func NewRouter(c Config) (*Router, error) {
 		return nil, fmt.Errorf("make the router: %w", err)
 	}
 	router := &Router{config: c, router: r}
-	r.AddMiddleware(
-		middleware.CorrelationID,
-		router.bury, // outside of the retries: it is for what they do not mend
-		middleware.Retry{
-			MaxRetries:          c.Retries,
-			InitialInterval:     c.Backoff,
-			MaxInterval:         c.MaxBackoff,
-			Multiplier:          2,
-			RandomizationFactor: 0.2,
-			ResetContextOnRetry: true,
-			ShouldRetry:         func(p middleware.RetryParams) bool { return !errors.Is(p.Err, errUnreadable) },
-			Logger:              c.Log,
-		}.Middleware,
-		middleware.Recoverer,
-	)
+	r.AddMiddleware(middleware.CorrelationID, router.bury)
 	return router, nil
 }
 
-// errUnreadable says that a message does not hold what it should. Trying again
-// does not help.
-var errUnreadable = errors.New("the message cannot be read")
+// recovered turns a handler's panic into an error.
+func recovered(handle message.NoPublishHandlerFunc) message.NoPublishHandlerFunc {
+	safe := middleware.Recoverer(func(m *message.Message) ([]*message.Message, error) { return nil, handle(m) })
+	return func(m *message.Message) error {
+		_, err := safe(m)
+		return err
+	}
+}
+
+// add feeds a handler from a queue. The queue hands out more messages than are
+// worked on: the others wait for their next try, or for a place.
+func (r *Router) add(name, topic string, q Queue, handle message.NoPublishHandlerFunc) {
+	working := q.Concurrency
+	q.Concurrency = max(r.config.Prefetch, working)
+	r.router.AddConsumerHandler(name, topic, r.config.Queues(q), r.retry(working, handle))
+}
 
 // HandleCommands feeds commands of a type to a handler.
 func (r *Router) HandleCommands(commandType string, concurrency int, handle func(context.Context, es.Envelope) (es.Outcome, error)) {
 	topic := CommandTopic(commandType)
-	r.router.AddConsumerHandler(topic, topic, r.config.Queues(Queue{Group: topic, Concurrency: concurrency}), func(m *message.Message) error {
+	r.add(topic, topic, Queue{Group: topic, Concurrency: concurrency}, func(m *message.Message) error {
 		var c es.Envelope
 		if err := (marshaler{}).Unmarshal(m, &c); err != nil {
 			return errors.Join(errUnreadable, err)
+		}
+		if c.Type != commandType {
+			return fmt.Errorf("%w: it is a %q", errUnreadable, c.Type)
 		}
 		_, err := handle(m.Context(), c)
 		if err == nil {
@@ -111,7 +107,7 @@ func (r *Router) HandleCommands(commandType string, concurrency int, handle func
 func (r *Router) HandleEvents(name string, types []string, concurrency int, catchUp func(ctx context.Context, id string) error) {
 	group := EventsTopic + "." + name
 	queue := Queue{Group: group, Concurrency: concurrency, Types: types, Lossy: true}
-	r.router.AddConsumerHandler(group, EventsTopic, r.config.Queues(queue), func(m *message.Message) error {
+	r.add(group, EventsTopic, queue, func(m *message.Message) error {
 		id := m.Metadata.Get(headerSubject)
 		if id == "" {
 			return fmt.Errorf("%w: it has no %s", errUnreadable, headerSubject)
@@ -124,12 +120,13 @@ func (r *Router) HandleEvents(name string, types []string, concurrency int, catc
 func (r *Router) bury(next message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		produced, err := next(m)
-		if err == nil || m.Context().Err() != nil {
+		last, gaveUp := errors.AsType[*givenUp](err)
+		if !gaveUp {
 			return produced, err
 		}
 		l := Letter{
 			Handler: message.HandlerNameFromCtx(m.Context()), Topic: message.SubscribeTopicFromCtx(m.Context()),
-			Message: m, Err: err, Attempts: r.config.Retries + 1,
+			Message: m, Err: last.error, Attempts: last.attempts,
 		}
 		if c, unreadable := unmarshalCommand(m); unreadable == nil && l.Topic != EventsTopic {
 			l.Command = &c

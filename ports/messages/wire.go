@@ -17,8 +17,11 @@ import (
 // EventsTopic is where all events are published. Commands have a topic per type.
 const EventsTopic = "millrace.events"
 
+// commandsTopic begins the topics of commands.
+const commandsTopic = "millrace.commands"
+
 // CommandTopic returns the topic for commands of a type.
-func CommandTopic(commandType string) string { return "millrace.commands." + commandType }
+func CommandTopic(commandType string) string { return commandsTopic + "." + commandType }
 
 // Message headers. Those with ce_ are the attributes of CloudEvents 1.0; the
 // others are its extensions and the trace context of the W3C.

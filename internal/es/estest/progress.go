@@ -32,6 +32,7 @@ func TestProgress(t *testing.T, open func(*testing.T) Store, of HandlerOf) {
 		{"names aggregates whose ids look alike", with(idsApart)},
 		{"looks no further than the limit and the end", with(stretches)},
 		{"goes on where it has reached", with(reached)},
+		{"moves no checkpoint without the lease", with(fencedProgress)},
 		{"follows streams of its own category", with(categories)},
 	})
 }
@@ -108,15 +109,27 @@ func stretches(t *testing.T, s Store, h Handler) {
 
 func reached(t *testing.T, s Store, h Handler) {
 	fed(t, s, 2, "order-1", "order-2", "order-3")
-	must(t, h.Progress.Reached(t.Context(), 2))
+	lease := acquired(t, s, "follow", "a", time.Hour)
+	must(t, h.Progress.Reached(t.Context(), lease, 2))
 	wantBehind(t, h, 6, 2, 4, "2")
-	must(t, h.Progress.Reached(t.Context(), 4))
+	must(t, h.Progress.Reached(t.Context(), lease, 4))
 	wantBehind(t, h, 6, 100, 6, "3")
-	must(t, h.Progress.Reached(t.Context(), 6))
+	must(t, h.Progress.Reached(t.Context(), lease, 6))
 	wantBehind(t, h, 6, 100, 6)
 	wantBehind(t, h, 5, 100, 6) // an end that lies behind
 	fed(t, s, 1, "order-1")
 	wantBehind(t, h, 7, 100, 7, "1")
+}
+
+func fencedProgress(t *testing.T, s Store, h Handler) {
+	fed(t, s, 1, "order-1", "order-2")
+	slept := acquired(t, s, "follow", "a", short)
+	must(t, h.Progress.Reached(t.Context(), slept, 1))
+	lease := takenOver(t, s, "follow", "b", time.Hour)
+	wantError(t, h.Progress.Reached(t.Context(), slept, 2), es.ErrFenced)
+	wantBehind(t, h, 2, 100, 2, "2")
+	must(t, h.Progress.Reached(t.Context(), lease, 2))
+	wantBehind(t, h, 2, 100, 2)
 }
 
 func categories(t *testing.T, s Store, h Handler) {

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace/millrace/adapters/gateway"
+	"github.com/millrace/millrace/adapters/sqlstore"
+	"github.com/millrace/millrace/app/command"
+	"github.com/millrace/millrace/app/process"
+	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/ports/httpapi"
+)
+
+// roleNames are what MILLRACE_ROLES may hold.
+var roleNames = []string{"api", "commands", "events", "relay", "processes", "payments", "restaurant"}
+
+// How often a process looks for news that it has to get from the store: rarely if
+// it makes most of it itself.
+const (
+	nearby  = 100 * time.Millisecond
+	faraway = 20 * time.Millisecond
+)
+
+// lookEvery is how often to look for what a role brings about.
+func (a *assembly) lookEvery(role string) time.Duration {
+	if a.config.has(role) {
+		return nearby
+	}
+	return faraway
+}
+
+// addAPI answers HTTP requests.
+func (a *assembly) addAPI() (err error) {
+	ended, hurry := make(chan struct{}), make(chan struct{})
+	a.endStreams, a.endWaits = func() { close(ended) }, func() { close(hurry) }
+	views := sqlstore.OrderViews{Store: a.store}
+	a.handlers = append(a.handlers,
+		(&es.Lookout[es.Outcome]{News: a.outcomes, Ask: a.store.Outcomes, Every: a.lookEvery("commands"), Log: a.log}).Run,
+		(&es.Lookout[es.Version]{News: a.seen, Ask: views.Versions, Every: a.lookEvery("events"), Log: a.log}).Run,
+		(&es.Lookout[struct{}]{News: a.moved, Ask: a.feedMoved(), Every: nearby, Log: a.log}).Run,
+	)
+	a.public, err = httpapi.New(httpapi.Config{
+		Commands:  &es.Requester{Sender: a.sender, Outcomes: a.outcomes, Poll: time.Second, Done: hurry},
+		Codec:     a.commands,
+		Outcomes:  a.store,
+		Orders:    views,
+		History:   &query.History{Category: command.Category, Store: a.store, Codec: a.events},
+		Freshness: &query.Freshness{Orders: views, Seen: a.seen, Poll: time.Second, Timeout: a.config.ViewTimeout},
+		Feed:      a.store, FeedMoved: a.moved, Log: a.log, Now: time.Now, NewID: newID,
+		MaxWrites: a.config.MaxWrites, Heartbeat: a.config.Heartbeat, Done: ended,
+	})
+	return err
+}
+
+// feedMoved tells whether the feed has grown since it was last asked.
+func (a *assembly) feedMoved() func(context.Context, []string) (map[string]struct{}, error) {
+	var last es.Position
+	return func(ctx context.Context, _ []string) (map[string]struct{}, error) {
+		head, err := a.store.Head(ctx)
+		if err != nil || head == last {
+			return nil, err
+		}
+		last = head
+		return map[string]struct{}{httpapi.FeedNews: {}}, nil
+	}
+}
+
+// addCommands carries commands out: from the broker to the aggregate, and the
+// outcome back to who waits.
+func (a *assembly) addCommands() error {
+	handle := command.Decorate(
+		command.NewHandler(command.NewOrders(es.ExecutorConfig[order.Event]{
+			Store: a.store, Journal: a.store, Codec: a.events,
+			Now: time.Now, NewID: newID, Retries: 20, Warm: 20_000,
+		}), a.commands),
+		announce(a.outcomes, a.appended), a.metrics.commands, logCommands(a.log),
+	)
+	for _, typed := range command.Catalogue() {
+		a.router.HandleCommands(typed.CommandType(), a.config.Concurrency, handle)
+	}
+	return nil
+}
+
+// addRelay brings events from the outbox to the broker and the feed, and sends
+// those commands again that have no outcome.
+func (a *assembly) addRelay() error {
+	relay := &es.Relay{
+		Outbox: a.store, Leases: a.store, Holder: a.holder, Publish: a.bus.Publish, Wake: a.appended,
+		Moved: func() { a.moved.Post(httpapi.FeedNews, struct{}{}) },
+		Log:   a.log, Batch: 500, Idle: a.relayIdle(), TTL: a.config.Lease,
+	}
+	a.relay = append(a.relay, a.afterStart(relay.Run))
+	a.handlers = append(a.handlers, a.afterStart(a.sender.Run))
+	return nil
+}
+
+// relayIdle is how long the relay waits for word of an append: nobody tells it of
+// those that other processes make.
+func (a *assembly) relayIdle() time.Duration {
+	if a.config.has("commands") {
+		return nearby
+	}
+	return faraway
+}
+
+// addEvents keeps the views.
+func (a *assembly) addEvents() error {
+	p := &es.Projector[query.Order, order.Event]{
+		Category: command.Category, Store: a.store, Codec: a.events, States: sqlstore.OrderViews{Store: a.store},
+	}
+	a.follow("order-views", nil, a.store.OrderViewsProgress("order-views"), gathered(p.CatchUp, a.seen.Post))
+	return nil
+}
+
+// addProcesses runs the processes that answer events with commands.
+func (a *assembly) addProcesses() error {
+	run := manager(a, "checkout", process.CheckoutReactions(a.commands)).CatchUp
+	a.follow("checkout", process.CheckoutEvents(),
+		a.store.ProcessProgress("checkout", command.Category, process.CheckoutEvents()),
+		gathered(run, func(string, es.Version) {}))
+	return nil
+}
+
+// addPayments takes money and gives it back.
+func (a *assembly) addPayments() error {
+	run := manager(a, "payments", process.PaymentsReactions(a.commands, &gateway.Simulator{SlowAnswer: a.config.SlowPayment})).CatchUp
+	a.follow("payments", process.PaymentsEvents(),
+		a.store.ProcessProgress("payments", command.Category, process.PaymentsEvents()), alone(run))
+	return nil
+}
+
+// follow lets a handler catch up whenever something happens, and sees to it that
+// it misses nothing.
+func (a *assembly) follow(name string, types []string, progress es.Progress, catchUp func(context.Context, string) error) {
+	catchUp = a.metrics.events(name, catchUp)
+	a.router.HandleEvents(name, types, a.config.Concurrency, catchUp)
+	f := &es.Follower{
+		Name: name, Progress: progress, Feed: a.store, Leader: a.leader("follow " + name), CatchUp: catchUp,
+		Concurrency: 16, Every: 5 * time.Second, Log: a.log,
+	}
+	a.handlers = append(a.handlers, a.afterStart(f.Run))
+}
+
+// manager runs a process.
+func manager[S es.Folded[S, order.Event]](a *assembly, name string, react process.Reactions[S]) *es.Projector[S, order.Event] {
+	return &es.Projector[S, order.Event]{
+		Category: command.Category, Store: a.store, Codec: a.events,
+		States: sqlstore.Processes[S]{Store: a.store, Name: name}, React: react, Sent: a.sender.Hand,
+	}
+}
+
+type catchUp = func(ctx context.Context, ids ...string) (map[string]es.Version, error)
+
+// gathered lets concurrent catch-ups share their queries. It is for those that do
+// no more than fold.
+func gathered(run catchUp, reached func(id string, v es.Version)) func(context.Context, string) error {
+	g := &es.Gatherer{Run: func(ctx context.Context, ids []string) error {
+		versions, err := run(ctx, ids...)
+		for id, v := range versions {
+			reached(id, v)
+		}
+		return err
+	}}
+	return g.Do
+}
+
+// alone lets each catch-up run by itself. It is for those that wait for others.
+func alone(run catchUp) func(context.Context, string) error {
+	return func(ctx context.Context, id string) error {
+		_, err := run(ctx, id)
+		return err
+	}
+}

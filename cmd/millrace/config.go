@@ -55,11 +55,16 @@ func (c *config) has(role string) bool {
 	return c.Roles == "all" || slices.Contains(strings.Split(c.Roles, ","), role)
 }
 
+// adminFlags are the settings of every command that talks to a running service.
+func (c *config) adminFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "address for health, metrics and profiles")
+}
+
 // serveFlags are all settings.
 func (c *config) serveFlags(f *pflag.FlagSet) {
 	c.storeFlags(f)
+	c.adminFlags(f)
 	f.StringVar(&c.HTTPAddr, "http-addr", "127.0.0.1:8080", "address of the public API")
-	f.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "address for health, metrics and profiles")
 	c.brokerFlag(f)
 	f.StringVar(&c.Roles, "roles", "all", "what this process does: all, or any of "+strings.Join(roleNames, ","))
 	f.IntVar(&c.Concurrency, "concurrency", 64, "messages that each handler works on at a time")

@@ -19,6 +19,10 @@
 #   3. Debian packages, in a folder of their own. Nothing is installed on the
 #      machine itself but debootstrap and curl, and nothing starts with it.
 #
+# For servers of your own beside those that run, say MILLRACE_SERVERS_OFFSET=100 in a
+# shell without their addresses: these have ports that are so much higher, and data
+# in a folder of that name, and share the packages.
+#
 # Everything is in MILLRACE_SERVERS_DIR, by default ~/.cache/millrace/servers: the
 # packages in bookworm/ and sid/, and for each server NAME/data, NAME/log and
 # NAME/pid. The first word of NAME/pid is the process to kill in a crash test; under
@@ -37,6 +41,12 @@ all=(mariadb mysql rabbitmq rabbitmq3 redis)
 # Below 32768, where outgoing connections take their ports. A RabbitMQ has three
 # more: management 10000 above, Erlang's distribution 10010 and its epmd 10020.
 declare -A port=([mariadb]=13306 [mysql]=13307 [rabbitmq]=15673 [rabbitmq3]=15674 [redis]=16379)
+offset=${MILLRACE_SERVERS_OFFSET:-0}
+if ! [[ "$offset" =~ ^(0|[1-9][0-9]{0,3})$ ]] || [ "$offset" -gt 7000 ]; then
+	echo "MILLRACE_SERVERS_OFFSET=$offset: want 0 to 7000" >&2
+	exit 2
+fi
+for name in "${all[@]}"; do port[$name]=$((port[$name] + offset)); done
 
 # The release decides the version: bookworm has MariaDB 10.11, RabbitMQ 3.10 and
 # Redis 7.0. MySQL 9 and RabbitMQ 4 are in sid only, which moves on.
@@ -145,7 +155,7 @@ end() {
 # none is left behind for a careless rm -rf to follow. RabbitMQ needs /proc for its
 # memory and disk alarms; the folder keeps its path, so one path serves both sides.
 inside() {
-	local name=$1 root=$dir/${release[$1]}
+	local name=$1 root=$roots/${release[$1]}
 	shift
 	if [ ! -e "$root/.millrace-$name" ]; then
 		echo "$name is not installed" >&2
@@ -219,7 +229,7 @@ logged() {
 
 # unpack makes the root of a release and installs the packages of servers there.
 unpack() {
-	local root=$dir/$1 name wanted=()
+	local root=$roots/$1 name wanted=()
 	shift
 	for name in "$@"; do
 		[ -e "$root/.millrace-$name" ] || wanted+=("$name")
@@ -316,10 +326,12 @@ version() {
 
 run() { (inside "$@"); }
 
+# A test may have databases whose names begin with millrace_, and users of its own.
 sql_setup() {
 	cat <<-'SQL'
 		CREATE USER IF NOT EXISTS 'millrace'@'%' IDENTIFIED BY 'millrace';
-		GRANT ALL ON `millrace\_%`.* TO 'millrace'@'%';
+		GRANT ALL ON `millrace\_%`.* TO 'millrace'@'%' WITH GRANT OPTION;
+		GRANT CREATE USER ON *.* TO 'millrace'@'%';
 		CREATE DATABASE IF NOT EXISTS millrace_test;
 	SQL
 }
@@ -333,7 +345,7 @@ sql_server() {
 	shift 2
 	sql_setup >"$dir/$name/setup.sql"
 	launch "$dir/$name/pid" "$name" "$program" --no-defaults --user=root "--datadir=$dir/$name/data" \
-		--bind-address=127.0.0.1 "--port=${port[$name]}" "--socket=/run/$name.sock" "--pid-file=/run/$name.pid" \
+		--bind-address=127.0.0.1 "--port=${port[$name]}" "--socket=/run/$name$own.sock" "--pid-file=/run/$name$own.pid" \
 		--skip-name-resolve "--init-file=$dir/$name/setup.sql" "${durable[@]}" "$@"
 }
 
@@ -358,6 +370,7 @@ begin_mariadb() {
 begin_mysql() {
 	if by_docker mysql; then
 		sql_setup >"$dir/mysql/setup.sql"
+		chmod a+r "$dir/mysql/setup.sql" # another user reads it in there
 		contain mysql -p "127.0.0.1:${port[mysql]}:3306" -e MYSQL_RANDOM_ROOT_PASSWORD=yes \
 			-v "$dir/mysql/setup.sql:/docker-entrypoint-initdb.d/setup.sql:ro" -- "${durable[@]}" --mysqlx=OFF
 		return
@@ -532,17 +545,22 @@ fi
 # Changing the root needs one. The addresses that were given go along.
 if [ "$(id -u)" -ne 0 ]; then
 	mapfile -t addresses < <(env | grep '^MILLRACE_TEST_')
-	exec sudo env "MILLRACE_SERVERS_DIR=$dir" "${addresses[@]}" bash "$0" "$command" "$@"
+	exec sudo env "MILLRACE_SERVERS_DIR=$dir" "MILLRACE_SERVERS_OFFSET=$offset" "${addresses[@]}" bash "$0" "$command" "$@"
 fi
 
 engine=
 docker_answers && engine=yes
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd -P)
+roots=$dir own=
+if [ "$offset" -gt 0 ]; then
+	dir=$roots/$offset own=-$offset
+	mkdir -p "$dir"
+fi
 
 if [ "$command" = run ]; then
 	shift
-	if by_docker "$name"; then exec docker exec "$(container "$name")" "$@"; else inside "$name" "$@"; fi
+	if by_docker "$name"; then exec docker exec -i "$(container "$name")" "$@"; else inside "$name" "$@"; fi
 fi
 
 ours=()
@@ -562,7 +580,7 @@ if [ "$command" = status ]; then
 fi
 
 # One at a time; the second finds everything done.
-exec 9<"$dir"
+exec 9<"$roots"
 flock -n 9 || { echo "waiting for another servers.sh" >&2 && flock 9; }
 case $command in
 install)

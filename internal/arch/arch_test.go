@@ -49,6 +49,7 @@ var rules = []rule{
 	{folder: "cmd", allows: []string{thirdParty, "adapters", "api", "app", "cmd", "domain", "internal", "ports"}},
 	{folder: "internal", allows: []string{thirdParty, "internal"}},
 	{folder: "api", allows: []string{"api"}, tests: []string{thirdParty}},
+	{folder: "deploy", tests: []string{thirdParty, "internal/servertest"}},
 	{folder: "docs"},
 	{folder: "examples"},
 }
@@ -199,6 +200,8 @@ func TestRulesTellRightFromWrong(t *testing.T) {
 		{"cmd/millrace/wire.go", module + "adapters/sqlstore", true},
 		{"cmd/millrace/wire.go", module + "ports/messages", true},
 		{"cmd/millrace/wire.go", module + "internal/es/estest", false},
+		{"deploy/compose_test.go", module + "internal/servertest", true},
+		{"deploy/compose_test.go", module + "cmd/millrace", false},
 		{"somewhere/else.go", "time", false},
 	} {
 		if why := objection(source{name: test.file}, test.imported); (why == "") != test.ok {

@@ -21,6 +21,14 @@ build: ## build bin/millrace
 run: build ## start Millrace on the embedded default: one process, one SQLite file, no servers
 	@exec bin/millrace serve
 
+.PHONY: up
+up: ## start a process per role with MySQL and RabbitMQ, in Docker, and wait until they are ready
+	@VERSION=$(VERSION) scripts/compose.sh up
+
+.PHONY: down
+down: ## stop what "make up" has started; the data is kept
+	@VERSION=$(VERSION) scripts/compose.sh down
+
 .PHONY: demo
 demo: build ## walk a first order by curl, on the service that runs or on one of its own
 	@examples/with-millrace.sh examples/place-and-pay.sh

@@ -4,6 +4,8 @@
 #   scripts/servers.sh install [names]   fetch what is missing; a minute or two, 1 GB
 #   scripts/servers.sh start [names]     start what does not answer, installing it first
 #   scripts/servers.sh stop [names]      stop what start has started; data is kept
+#   scripts/servers.sh kill [names]      end it at once, as a power failure would
+#   scripts/servers.sh wipe [names]      kill it and forget its data
 #   scripts/servers.sh status [names]    say what answers; fails if one does not
 #   scripts/servers.sh env [names]       print the addresses: eval "$(scripts/servers.sh env)"
 #   scripts/servers.sh run name command  run a client beside the server, such as
@@ -19,15 +21,14 @@
 #   3. Debian packages, in a folder of their own. Nothing is installed on the
 #      machine itself but debootstrap and curl, and nothing starts with it.
 #
-# For servers of your own beside those that run, say MILLRACE_SERVERS_OFFSET=100 in a
-# shell without their addresses: these have ports that are so much higher, and data
-# in a folder of that name, and share the packages.
-#
 # Everything is in MILLRACE_SERVERS_DIR, by default ~/.cache/millrace/servers: the
 # packages in bookworm/ and sid/, and for each server NAME/data, NAME/log and
 # NAME/pid. The first word of NAME/pid is the process to kill in a crash test; under
 # Docker it is the container millrace-NAME-PORT. To begin again, stop the servers and
 # remove the folder.
+#
+# MILLRACE_SERVERS_PORT makes one more server of a kind beside the others, on that
+# port, of what is installed. All it has is in ports/PORT; "wipe" leaves nothing.
 set -euo pipefail
 
 usage() {
@@ -41,12 +42,10 @@ all=(mariadb mysql rabbitmq rabbitmq3 redis)
 # Below 32768, where outgoing connections take their ports. A RabbitMQ has three
 # more: management 10000 above, Erlang's distribution 10010 and its epmd 10020.
 declare -A port=([mariadb]=13306 [mysql]=13307 [rabbitmq]=15673 [rabbitmq3]=15674 [redis]=16379)
-offset=${MILLRACE_SERVERS_OFFSET:-0}
-if ! [[ "$offset" =~ ^(0|[1-9][0-9]{0,3})$ ]] || [ "$offset" -gt 7000 ]; then
-	echo "MILLRACE_SERVERS_OFFSET=$offset: want 0 to 7000" >&2
-	exit 2
+extra=${MILLRACE_SERVERS_PORT:-}
+if [ -n "$extra" ]; then
+	for name in "${all[@]}"; do port[$name]=$extra; done
 fi
-for name in "${all[@]}"; do port[$name]=$((port[$name] + offset)); done
 
 # The release decides the version: bookworm has MariaDB 10.11, RabbitMQ 3.10 and
 # Redis 7.0. MySQL 9 and RabbitMQ 4 are in sid only, which moves on.
@@ -94,7 +93,7 @@ docker_answers() {
 # Docker is worth it only with the image: without a registry there are the packages.
 # A server that runs from its packages stays with them when an engine comes up.
 by_docker() {
-	[ -n "$engine" ] && [ -n "${image[$1]:-}" ] && ! alive "$dir/$1/pid" &&
+	[ -n "$engine" ] && [ -n "${image[$1]:-}" ] && ! alive "$state/$1/pid" &&
 		docker image inspect "${image[$1]}" >/dev/null 2>&1
 }
 
@@ -129,7 +128,7 @@ alive() {
 launch() {
 	local file=$1 name=$2
 	shift 2
-	inside "$name" setsid "$@" </dev/null >>"$dir/$name/log" 2>&1 9<&- &
+	inside "$name" setsid "$@" </dev/null >>"$state/$name/log" 2>&1 9<&- &
 	echo "$! $(born $!)" >"$file"
 }
 
@@ -144,7 +143,7 @@ end() {
 		sleep 0.2
 	done
 	if alive "$1"; then
-		echo "${1#"$dir/"}: process $pid did not stop within a minute, killing it" >&2
+		echo "${1#"$state/"}: process $pid did not stop within a minute, killing it" >&2
 		kill -KILL "$pid"
 	fi
 	rm -f "$1"
@@ -155,7 +154,7 @@ end() {
 # none is left behind for a careless rm -rf to follow. RabbitMQ needs /proc for its
 # memory and disk alarms; the folder keeps its path, so one path serves both sides.
 inside() {
-	local name=$1 root=$roots/${release[$1]}
+	local name=$1 root=$dir/${release[$1]}
 	shift
 	if [ ! -e "$root/.millrace-$name" ]; then
 		echo "$name is not installed" >&2
@@ -163,7 +162,7 @@ inside() {
 	fi
 	# Nothing of the caller's, who may have settings for a RabbitMQ of their own. The
 	# RabbitMQ command line wants a UTF-8 locale, and C.UTF-8 is the one that is there.
-	local env=(LANG=C.UTF-8 "HOME=$dir/$name" PATH=/usr/sbin:/usr/bin:/sbin:/bin)
+	local env=(LANG=C.UTF-8 "HOME=$state/$name" PATH=/usr/sbin:/usr/bin:/sbin:/bin)
 	case $name in rabbitmq*)
 		local loopback='-kernel inet_dist_use_interface {127,0,0,1}'
 		env+=(
@@ -173,10 +172,10 @@ inside() {
 			# Without it the server is a child of a shell, and the pid file is the shell's.
 			RUNNING_UNDER_SYSTEMD=true
 			"RABBITMQ_NODENAME=millrace-$name@localhost"
-			"RABBITMQ_CONFIG_FILE=$dir/$name/rabbitmq.conf"
-			"RABBITMQ_ENABLED_PLUGINS_FILE=$dir/$name/plugins"
-			"RABBITMQ_MNESIA_BASE=$dir/$name/data"
-			"RABBITMQ_LOG_BASE=$dir/$name/data"
+			"RABBITMQ_CONFIG_FILE=$state/$name/rabbitmq.conf"
+			"RABBITMQ_ENABLED_PLUGINS_FILE=$state/$name/plugins"
+			"RABBITMQ_MNESIA_BASE=$state/$name/data"
+			"RABBITMQ_LOG_BASE=$state/$name/data"
 			RABBITMQ_LOGS=-
 			"RABBITMQ_DIST_PORT=$((port[$name] + 10010))"
 			"RABBITMQ_CTL_DIST_PORT_MIN=$((port[$name] + 10030))"
@@ -229,7 +228,7 @@ logged() {
 
 # unpack makes the root of a release and installs the packages of servers there.
 unpack() {
-	local root=$roots/$1 name wanted=()
+	local root=$dir/$1 name wanted=()
 	shift
 	for name in "$@"; do
 		[ -e "$root/.millrace-$name" ] || wanted+=("$name")
@@ -272,7 +271,7 @@ install() {
 	local name
 	local -A by_release=()
 	for name in "$@"; do
-		if [ -n "$engine" ] && [ -n "${image[$name]:-}" ] && ! alive "$dir/$name/pid" && ! by_docker "$name"; then
+		if [ -n "$engine" ] && [ -n "${image[$name]:-}" ] && ! alive "$state/$name/pid" && ! by_docker "$name"; then
 			logged docker pull -q "${image[$name]}" || echo "$name: no image, taking the packages" >&2
 		fi
 		by_docker "$name" || by_release[${release[$name]}]+=" $name"
@@ -343,42 +342,42 @@ sql_setup() {
 sql_server() {
 	local name=$1 program=$2
 	shift 2
-	sql_setup >"$dir/$name/setup.sql"
-	launch "$dir/$name/pid" "$name" "$program" --no-defaults --user=root "--datadir=$dir/$name/data" \
-		--bind-address=127.0.0.1 "--port=${port[$name]}" "--socket=/run/$name$own.sock" "--pid-file=/run/$name$own.pid" \
-		--skip-name-resolve "--init-file=$dir/$name/setup.sql" "${durable[@]}" "$@"
+	sql_setup >"$state/$name/setup.sql"
+	launch "$state/$name/pid" "$name" "$program" --no-defaults --user=root "--datadir=$state/$name/data" \
+		--bind-address=127.0.0.1 "--port=${port[$name]}" "--socket=/run/$name.sock" "--pid-file=/run/$name.pid" \
+		--skip-name-resolve "--init-file=$state/$name/setup.sql" "${durable[@]}" "$@"
 }
 
 # first_time makes the data folder by a command, whole or not at all.
 first_time() {
 	local name=$1
 	shift
-	[ -d "$dir/$name/data" ] && return
-	rm -rf "$dir/$name/data.part"
-	mkdir "$dir/$name/data.part"
+	[ -d "$state/$name/data" ] && return
+	rm -rf "$state/$name/data.part"
+	mkdir "$state/$name/data.part"
 	logged run "$name" "$@"
-	mv "$dir/$name/data.part" "$dir/$name/data"
+	mv "$state/$name/data.part" "$state/$name/data"
 }
 
 begin_mariadb() {
 	# Without --skip-test-db there is a user without a name at localhost.
-	first_time mariadb mariadb-install-db --no-defaults --user=root "--datadir=$dir/mariadb/data.part" --skip-test-db
+	first_time mariadb mariadb-install-db --no-defaults --user=root "--datadir=$state/mariadb/data.part" --skip-test-db
 	# The character set is what Debian's configuration says; MariaDB itself says latin1.
 	sql_server mariadb mariadbd --character-set-server=utf8mb4 --collation-server=utf8mb4_general_ci
 }
 
 begin_mysql() {
 	if by_docker mysql; then
-		sql_setup >"$dir/mysql/setup.sql"
-		chmod a+r "$dir/mysql/setup.sql" # another user reads it in there
+		sql_setup >"$state/mysql/setup.sql"
+		chmod a+r "$state/mysql/setup.sql" # another user reads it in there
 		contain mysql -p "127.0.0.1:${port[mysql]}:3306" -e MYSQL_RANDOM_ROOT_PASSWORD=yes \
-			-v "$dir/mysql/setup.sql:/docker-entrypoint-initdb.d/setup.sql:ro" -- "${durable[@]}" --mysqlx=OFF
+			-v "$state/mysql/setup.sql:/docker-entrypoint-initdb.d/setup.sql:ro" -- "${durable[@]}" --mysqlx=OFF
 		return
 	fi
 	# The folder that MySQL would import from and export to comes with another package;
 	# without it the server refuses to start.
 	local no_files=--secure-file-priv=NULL
-	first_time mysql mysqld --no-defaults --user=root "--datadir=$dir/mysql/data.part" --initialize-insecure $no_files
+	first_time mysql mysqld --no-defaults --user=root "--datadir=$state/mysql/data.part" --initialize-insecure $no_files
 	sql_server mysql mysqld --mysqlx=OFF $no_files
 }
 
@@ -389,10 +388,10 @@ begin_rabbitmq() {
 			--hostname millrace -e RABBITMQ_DEFAULT_USER=millrace -e RABBITMQ_DEFAULT_PASS=millrace --
 		return
 	fi
-	mkdir -p "$dir/$name/data"
-	echo '[rabbitmq_management].' >"$dir/$name/plugins"
+	mkdir -p "$state/$name/data"
+	echo '[rabbitmq_management].' >"$state/$name/plugins"
 	# An administrator, so that a test may have a virtual host of its own.
-	cat >"$dir/$name/rabbitmq.conf" <<-CONF
+	cat >"$state/$name/rabbitmq.conf" <<-CONF
 		listeners.tcp.1 = 127.0.0.1:${port[$name]}
 		management.tcp.ip = 127.0.0.1
 		management.tcp.port = $((${port[$name]} + 10000))
@@ -402,22 +401,22 @@ begin_rabbitmq() {
 		default_user_tags.administrator = true
 	CONF
 	# Erlang would start an epmd by itself, as a daemon that nobody stops.
-	if ! alive "$dir/$name/epmd.pid"; then
-		launch "$dir/$name/epmd.pid" "$name" epmd
+	if ! alive "$state/$name/epmd.pid"; then
+		launch "$state/$name/epmd.pid" "$name" epmd
 		for _ in {1..50}; do
 			(: <"/dev/tcp/127.0.0.1/$((port[$name] + 10020))") 2>/dev/null && break
 			sleep 0.1
 		done
 	fi
-	launch "$dir/$name/pid" "$name" rabbitmq-server
+	launch "$state/$name/pid" "$name" rabbitmq-server
 }
 
 begin_rabbitmq3() { begin_rabbitmq rabbitmq3; }
 
 # Every write is on disk before it is confirmed, as with the other brokers.
 begin_redis() {
-	mkdir -p "$dir/redis/data"
-	launch "$dir/redis/pid" redis redis-server --bind 127.0.0.1 --port "${port[redis]}" --dir "$dir/redis/data" \
+	mkdir -p "$state/redis/data"
+	launch "$state/redis/pid" redis redis-server --bind 127.0.0.1 --port "${port[redis]}" --dir "$state/redis/data" \
 		--appendonly yes --appendfsync always
 }
 
@@ -439,7 +438,7 @@ running() {
 	if by_docker "$1"; then
 		[ "$(docker inspect -f '{{.State.Running}}' "$(container "$1")" 2>/dev/null)" = true ]
 	else
-		alive "$dir/$1/pid"
+		alive "$state/$1/pid"
 	fi
 }
 
@@ -451,7 +450,7 @@ start() {
 		say "$name" "$v" "$from, was running"
 		return
 	fi
-	mkdir -p "$dir/$name"
+	mkdir -p "$state/$name"
 	# One that runs and does not answer yet is waited for.
 	running "$name" || "begin_$name"
 	local until=$((SECONDS + 120))
@@ -461,7 +460,7 @@ start() {
 			if by_docker "$name"; then
 				docker logs --tail 30 "$(container "$name")" >&2
 			else
-				tail -n 30 "$dir/$name/log" >&2
+				tail -n 30 "$state/$name/log" >&2
 			fi
 			return 1
 		fi
@@ -470,20 +469,46 @@ start() {
 	say "$name" "$v" "$from"
 }
 
-# stop, status, env
+# stop, kill, wipe, status, env
 
 stop() {
 	local name=$1
 	if by_docker "$name" && running "$name"; then
 		logged docker stop -t 60 "$(container "$name")"
-	elif alive "$dir/$name/pid"; then
-		end "$dir/$name/pid"
+	elif alive "$state/$name/pid"; then
+		end "$state/$name/pid"
 	else
-		end "$dir/$name/epmd.pid"
+		end "$state/$name/epmd.pid"
 		return
 	fi
-	end "$dir/$name/epmd.pid"
+	end "$state/$name/epmd.pid"
 	say "$name" stopped "data kept"
+}
+
+kill_at_once() {
+	local name=$1 file pid
+	if by_docker "$name"; then
+		! running "$name" || logged docker kill "$(container "$name")"
+		return
+	fi
+	for file in pid epmd.pid; do
+		file=$state/$name/$file
+		alive "$file" || continue
+		read -r pid _ <"$file"
+		kill -KILL "$pid"
+		while alive "$file"; do sleep 0.05; done
+		rm -f "$file"
+	done
+	# Its other threads may hold the port for a moment longer.
+	while (: <"/dev/tcp/127.0.0.1/${port[$name]}") 2>/dev/null; do sleep 0.05; done
+}
+
+wipe() {
+	kill_at_once "$1"
+	if by_docker "$1"; then
+		docker rm -f -v "$(container "$1")" >/dev/null 2>&1 || true # it may not be there
+	fi
+	rm -rf "${state:?}/$1"
 }
 
 status() {
@@ -528,7 +553,7 @@ each() {
 }
 
 command=${1:-}
-case $command in install | start | stop | status | env | run) ;; *) usage ;; esac
+case $command in install | start | stop | kill | wipe | status | env | run) ;; *) usage ;; esac
 shift
 names=("$@")
 [ "$command" = run ] && names=("${1:-}")
@@ -545,18 +570,14 @@ fi
 # Changing the root needs one. The addresses that were given go along.
 if [ "$(id -u)" -ne 0 ]; then
 	mapfile -t addresses < <(env | grep '^MILLRACE_TEST_')
-	exec sudo env "MILLRACE_SERVERS_DIR=$dir" "MILLRACE_SERVERS_OFFSET=$offset" "${addresses[@]}" bash "$0" "$command" "$@"
+	exec sudo env "MILLRACE_SERVERS_DIR=$dir" "MILLRACE_SERVERS_PORT=$extra" "${addresses[@]}" bash "$0" "$command" "$@"
 fi
 
 engine=
 docker_answers && engine=yes
-mkdir -p "$dir"
+mkdir -p "$dir${extra:+/ports/$extra}"
 dir=$(cd "$dir" && pwd -P)
-roots=$dir own=
-if [ "$offset" -gt 0 ]; then
-	dir=$roots/$offset own=-$offset
-	mkdir -p "$dir"
-fi
+state=$dir${extra:+/ports/$extra}
 
 if [ "$command" = run ]; then
 	shift
@@ -580,7 +601,7 @@ if [ "$command" = status ]; then
 fi
 
 # One at a time; the second finds everything done.
-exec 9<"$roots"
+exec 9<"$state"
 flock -n 9 || { echo "waiting for another servers.sh" >&2 && flock 9; }
 case $command in
 install)
@@ -588,8 +609,13 @@ install)
 	for name in "${ours[@]}"; do say "$name" installed "$(origin "$name")"; done
 	;;
 start)
-	install "${ours[@]}"
+	[ -n "$extra" ] || install "${ours[@]}"
 	each start "${ours[@]}"
 	;;
 stop) each stop "${ours[@]}" ;;
+kill) each kill_at_once "${ours[@]}" ;;
+wipe)
+	each wipe "${ours[@]}"
+	[ -z "$extra" ] || rmdir --ignore-fail-on-non-empty "$state"
+	;;
 esac

@@ -138,5 +138,7 @@ func Schemes() []string {
 }
 
 var openers = map[string]func(ctx context.Context, address string, c Config) (Broker, error){
+	"amqp":   openRabbitMQ,
+	"amqps":  openRabbitMQ,
 	"memory": openMemory,
 }

@@ -74,6 +74,9 @@ type rabbitBatch struct {
 
 // send gives a message to the library, and tells whether to go on with the next.
 func (b *rabbitBatch) send(msg *message.Message) bool {
+	if err := context.Cause(msg.Context()); err != nil {
+		return b.fail(msg, err)
+	}
 	select {
 	case <-b.blocked:
 		return b.fail(msg, b.link.blockedError())

@@ -8,7 +8,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
 )
 
-
 // Unlike the memory broker, each instance has connections of its own to one server,
 // and the suite closes them. Its messages have no key, so only one in flight is
 // handled in order.

@@ -93,8 +93,8 @@ func (h *rabbitHost) manage(tb testing.TB, method, path string, body, into any) 
 	}
 }
 
-// dial opens a channel of the test's own.
-func (h *rabbitHost) dial(tb testing.TB) *amqp.Channel {
+// dial opens a connection of the test's own, and a channel.
+func (h *rabbitHost) dial(tb testing.TB) (*amqp.Connection, *amqp.Channel) {
 	tb.Helper()
 	conn, err := amqp.Dial(h.address)
 	if err != nil {
@@ -105,13 +105,13 @@ func (h *rabbitHost) dial(tb testing.TB) *amqp.Channel {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return channel
+	return conn, channel
 }
 
 // wantDepth waits until a queue holds so many messages that are not in flight.
 func (h *rabbitHost) wantDepth(tb testing.TB, queue string, want int) {
 	tb.Helper()
-	channel := h.dial(tb)
+	_, channel := h.dial(tb)
 	got := -1
 	eventually(tb, "the depth of "+queue, func() bool {
 		q, err := channel.QueueDeclarePassive(queue, true, false, false, false, nil)

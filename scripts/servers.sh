@@ -616,6 +616,7 @@ stop) each stop "${ours[@]}" ;;
 kill) each kill_at_once "${ours[@]}" ;;
 wipe)
 	each wipe "${ours[@]}"
-	[ -z "$extra" ] || rmdir --ignore-fail-on-non-empty "$state"
+	# Who has waited for the lock finds it gone.
+	[ -z "$extra" ] || rmdir --ignore-fail-on-non-empty "$state" 2>/dev/null || true
 	;;
 esac

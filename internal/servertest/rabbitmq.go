@@ -47,7 +47,9 @@ func (r *RabbitMQ) Start() {
 	r.servers("start", r.name)
 }
 
-// Kill ends the server at once. What it has written to its disk is kept.
+// Kill ends the server at once. What it has written to its disk is kept. Not yet
+// written is, for a second or more, that there is a new quorum queue: such a queue
+// takes no messages after Start.
 func (r *RabbitMQ) Kill() {
 	r.tb.Helper()
 	r.servers("kill", r.name)

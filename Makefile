@@ -60,9 +60,10 @@ verify: ## see that generated code, formatting and go.mod are up to date
 	@scripts/verify.sh
 
 .PHONY: bench
-bench: build ## measure throughput and latency beside the raw rates of this machine
+bench: build ## measure throughput and latency beside the raw rates of this machine; STORE=… BROKER=… for one combination
 	@go build -o bin/millrace-bench ./cmd/millrace-bench
-	@bin/millrace-bench
+	@go build -o bin/millrace-textbook ./cmd/millrace-bench/textbook
+	@scripts/bench.sh '$(STORE)' '$(BROKER)'
 
 .PHONY: tools
 tools: ## install what the tests need and Go does not bring: a C compiler and curl

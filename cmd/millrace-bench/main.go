@@ -1,102 +1,93 @@
 // Command millrace-bench puts a load on Millrace and prints what it carried, next
-// to what the disk under it gives without Millrace.
+// to what the database and the broker under it give without Millrace.
 //
-// It starts the binary it is given on a fresh store, drives it over HTTP in a
-// closed loop (each client sends its next request when the last was answered),
-// and measures the raw rates of the same machine in the same run, since rates
-// drift and only ratios within one run compare.
+// It starts the binary it is given on a fresh store and a fresh broker, drives it
+// over HTTP in a closed loop (each client sends its next request when the last was
+// answered) and then in an open loop (requests are due at fixed times), and
+// measures the raw rates of the same machine in the same run, since rates drift and
+// only ratios within one run compare. On a database of the MySQL family with
+// RabbitMQ it also drives the program in textbook, which does the same as
+// Watermill's documentation teaches it.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
-	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
+// options is what the command line says.
+type options struct {
+	binary, textbook string
+	store, broker    string
+	clients          string
+	duration         time.Duration
+	orders           int
+	profiles         string
+}
+
 func main() {
-	var (
-		binary   = flag.String("binary", "bin/millrace", "the service to measure")
-		clients  = flag.String("clients", "1,16,64", "numbers of concurrent clients")
-		duration = flag.Duration("duration", 8*time.Second, "how long each measurement takes")
-	)
+	var o options
+	flag.StringVar(&o.binary, "binary", "bin/millrace", "the service to measure; empty to measure only the textbook")
+	flag.StringVar(&o.textbook, "textbook", "bin/millrace-textbook", "the program to compare with on MySQL and RabbitMQ; empty for none")
+	flag.StringVar(&o.store, "store", "sqlite", "sqlite, mariadb, mysql or mysql://USER:PASSWORD@HOST:PORT/DATABASE, whose user may create databases")
+	flag.StringVar(&o.broker, "broker", "memory:", "memory:, rabbitmq, rabbitmq3, amqp://USER:PASSWORD@HOST:PORT/, whose user may create virtual hosts, or an address that Millrace knows")
+	flag.StringVar(&o.clients, "clients", "1,16,64", "numbers of concurrent clients")
+	flag.DurationVar(&o.duration, "duration", 8*time.Second, "how long each measurement takes")
+	flag.IntVar(&o.orders, "orders", 5000, "how many orders the comparison with the textbook takes")
+	flag.StringVar(&o.profiles, "profile", "", "a folder for the service's processor profile under the most clients")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, *clients, *duration); err != nil {
+	b, err := newBench(os.Stdout, o)
+	if err == nil {
+		err = b.run(ctx)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "millrace-bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, clients string, duration time.Duration) error {
-	fmt.Printf("%s, %d cores, %s; SQLite in WAL mode, synchronous FULL; everything on one machine\n\n",
-		runtime.Version(), runtime.NumCPU(), cpuModel())
-	fmt.Println("| clients | commands/s | write → outcome p50 / p99 | write → visible p50 / p99 | drained after | store per command | RSS | raw, one event per transaction | raw, batched | ratio to raw one |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
-	for _, word := range strings.Split(clients, ",") {
+// newBench makes a benchmark of what the command line says, which it checks.
+func newBench(out io.Writer, o options) (*bench, error) {
+	store, _, _ := strings.Cut(o.store, ":")
+	broker, _, _ := strings.Cut(o.broker, ":")
+	b := &bench{out: out, name: store + "-" + broker, binary: o.binary, duration: o.duration, orders: o.orders, profiles: o.profiles}
+	var err error
+	if b.clients, err = counts(o.clients); err != nil {
+		return nil, err
+	}
+	if b.newStore, err = storeKind(o.store, os.Getenv); err != nil {
+		return nil, err
+	}
+	if b.newBroker, err = brokerKind(o.broker, os.Getenv); err != nil {
+		return nil, err
+	}
+	if o.store != "sqlite" && (strings.HasPrefix(o.broker, "rabbitmq") || strings.HasPrefix(o.broker, "amqp:")) {
+		b.textbook = o.textbook
+	}
+	return b, nil
+}
+
+// counts reads numbers of clients and returns them in order.
+func counts(list string) ([]int, error) {
+	var all []int
+	for _, word := range strings.Split(list, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(word))
 		if err != nil || n < 1 {
-			return fmt.Errorf("-clients: %q is not a number of clients", word)
+			return nil, fmt.Errorf("--clients: %q is not a number of clients", word)
 		}
-		if err := measure(ctx, binary, n, duration); err != nil {
-			return err
-		}
+		all = append(all, n)
 	}
-	return nil
-}
-
-func measure(ctx context.Context, binary string, clients int, duration time.Duration) error {
-	one, batched, err := rawSQLite(ctx, clients, duration/4)
-	if err != nil {
-		return fmt.Errorf("measure raw SQLite: %w", err)
-	}
-	s, err := start(ctx, binary)
-	if err != nil {
-		return err
-	}
-	defer s.kill()
-	if _, err := load(ctx, s.addr, clients, duration/8, createAndSubmit); err != nil { // warms up
-		return err
-	}
-	before := s.storeBytes()
-	wrote, err := load(ctx, s.addr, clients, duration, createAndSubmit)
-	if err != nil {
-		return err
-	}
-	drained, err := s.drained(ctx)
-	if err != nil {
-		return err
-	}
-	size := float64(s.storeBytes()-before) / float64(len(wrote.latencies))
-	rss := s.rss()
-	visible, err := load(ctx, s.addr, clients, duration/2, createAndSee)
-	if err != nil {
-		return err
-	}
-	rate := wrote.rate()
-	fmt.Printf("| %d | %.0f | %s / %s | %s / %s | %s | %.1f kB | %d MB | %.0f | %.0f | %.2f |\n", clients, rate,
-		ms(wrote.quantile(0.5)), ms(wrote.quantile(0.99)), ms(visible.quantile(0.5)), ms(visible.quantile(0.99)),
-		ms(drained), size/1000, rss/1_000_000, one, batched, rate/one)
-	return s.stop()
-}
-
-func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
-
-func cpuModel() string {
-	data, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	for _, line := range strings.Split(string(data), "\n") {
-		if name, ok := strings.CutPrefix(line, "model name"); ok {
-			return strings.TrimLeft(name, "\t: ")
-		}
-	}
-	return "unknown processor"
+	slices.Sort(all)
+	return all, nil
 }

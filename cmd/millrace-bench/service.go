@@ -14,29 +14,24 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
-// service is the binary under load.
+// service is a process under load, on a store and a broker of its own.
 type service struct {
 	cmd    *exec.Cmd
-	dir    string
-	addr   string
-	admin  string
+	store  store
+	api    string
+	admin  string // empty if it has none
 	exited chan error
 }
 
-var announced = regexp.MustCompile(`(?m)^  (API|admin) +http://([^/]+)/`)
+// announced is how a service says where it listens.
+var announced = regexp.MustCompile(`^  (API|admin) +http://([^/]+)/`)
 
-// start runs the service on a fresh store.
-func start(ctx context.Context, binary string) (*service, error) {
-	dir, err := os.MkdirTemp("", "millrace-bench-")
-	if err != nil {
-		return nil, err
-	}
-	s := &service{dir: dir, exited: make(chan error, 1)}
-	s.cmd = exec.CommandContext(ctx, binary, "serve", "--store", "sqlite:"+filepath.Join(dir, "bench.db"),
-		"--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--log-level", "warn")
+// start runs a service and waits until it has said where it listens.
+func start(ctx context.Context, st store, listeners int, binary string, args ...string) (*service, error) {
+	s := &service{store: st, exited: make(chan error, 1)}
+	s.cmd = exec.CommandContext(ctx, binary, args...)
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -46,10 +41,15 @@ func start(ctx context.Context, binary string) (*service, error) {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
 	lines := bufio.NewScanner(out)
-	for (s.addr == "" || s.admin == "") && lines.Scan() {
-		if m := announced.FindStringSubmatch(lines.Text()); m != nil && m[1] == "API" {
-			s.addr = m[2]
-		} else if m != nil {
+	for listeners > 0 && lines.Scan() {
+		m := announced.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		listeners--
+		if m[1] == "API" {
+			s.api = m[2]
+		} else {
 			s.admin = m[2]
 		}
 	}
@@ -57,53 +57,36 @@ func start(ctx context.Context, binary string) (*service, error) {
 		_, _ = io.Copy(io.Discard, out) // the rest of the welcome
 		s.exited <- s.cmd.Wait()
 	}()
-	if s.admin == "" {
+	if listeners > 0 {
 		s.kill()
-		return nil, errors.New("the service did not say where it listens")
+		return nil, fmt.Errorf("%s did not say where it listens", binary)
 	}
 	return s, nil
 }
 
-// drained waits until everything that was appended has been published.
-func (s *service) drained(ctx context.Context) (time.Duration, error) {
-	start := time.Now()
-	for ctx.Err() == nil {
-		n, err := s.backlog()
-		if err != nil || n == 0 {
-			return time.Since(start), err
-		}
-	}
-	return 0, ctx.Err()
-}
-
-func (s *service) backlog() (float64, error) {
-	res, err := http.Get("http://" + s.admin + "/metrics")
+// profile saves where a service spends its processor time for so many seconds.
+func (s *service) profile(ctx context.Context, seconds int, file string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.admin, seconds), nil)
 	if err != nil {
-		return 0, err
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
 	}
 	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("profile the service: status %s", res.Status)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(file)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for _, line := range strings.Split(string(data), "\n") {
-		if n, ok := strings.CutPrefix(line, "millrace_outbox_appends "); ok {
-			return strconv.ParseFloat(n, 64)
-		}
-	}
-	return 0, errors.New("the metrics do not tell the outbox")
-}
-
-// storeBytes is how large the store is on disk.
-func (s *service) storeBytes() int64 {
-	var total int64
-	files, _ := filepath.Glob(filepath.Join(s.dir, "*")) // the pattern is good
-	for _, f := range files {
-		if info, err := os.Stat(f); err == nil {
-			total += info.Size()
-		}
-	}
-	return total
+	_, err = io.Copy(f, res.Body)
+	return errors.Join(err, f.Close())
 }
 
 // rss is how much memory the service holds, in bytes.
@@ -125,12 +108,14 @@ func (s *service) stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		return err
 	}
-	err := <-s.exited
-	return errors.Join(err, os.RemoveAll(s.dir))
+	if err := <-s.exited; err != nil {
+		return fmt.Errorf("stop %s: %w", s.cmd.Path, err)
+	}
+	return nil
 }
 
 // kill makes sure that nothing is left behind.
 func (s *service) kill() {
 	_ = s.cmd.Process.Kill() // it may have ended
-	_ = os.RemoveAll(s.dir)
+	<-s.exited
 }

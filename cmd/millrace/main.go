@@ -49,6 +49,6 @@ the flag's name in capitals; the flag wins. "millrace config" shows what is in f
 		return err
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(), migrateCommand(), readyCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(), migrateCommand(), readyCommand(), configCommand(), deadLettersCommand(), versionCommand())
 	return root
 }

@@ -114,9 +114,8 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 
 // connect opens the broker, and makes what publishes to it and reads from it.
 func (a *assembly) connect(ctx context.Context) (err error) {
-	config := broker.Config{Client: clientName(a.config), Log: a.log}
-	if a.broker, err = broker.Open(ctx, a.config.Broker, config); err != nil {
-		return fmt.Errorf("MILLRACE_BROKER: %w", err)
+	if a.broker, err = openBroker(ctx, a.config, a.store, a.log); err != nil {
+		return err
 	}
 	logger := watermillLog(a.log)
 	if a.bus, err = messages.NewBus(a.broker, hints{a.broker}, logger); err != nil {
@@ -133,6 +132,17 @@ func (a *assembly) connect(ctx context.Context) (err error) {
 		Bury: undertaker{a.store, a.broker, a.outcomes, a.log}.bury,
 	})
 	return err
+}
+
+// openBroker opens the broker at its address. The address sql: is for queues in the
+// store.
+func openBroker(ctx context.Context, c config, store *sqlstore.Store, log *slog.Logger) (broker.Broker, error) {
+	config := broker.Config{Client: clientName(c), Log: log}
+	b, err := broker.Open(ctx, c.Broker, config)
+	if err != nil {
+		return nil, fmt.Errorf("MILLRACE_BROKER: %w", err)
+	}
+	return b, nil
 }
 
 // check tells what the service cannot do without right now.

@@ -44,6 +44,10 @@ type write struct {
 	arg  any // what the kind's run function expects
 	err  error
 	done chan struct{}
+
+	// unknown tells whether it may have been committed already, by a transaction
+	// whose COMMIT has failed.
+	unknown bool
 }
 
 // kind is a sort of write. Writes of one kind are carried out together, with as
@@ -237,6 +241,9 @@ func (c *committer) commit(t *tx, batch []*write) (next *tx, begun bool, err err
 		if err = t.control(ctx, "COMMIT"); err == nil {
 			crash.Point("commit.after")
 			return t, true, nil
+		}
+		for _, w := range batch {
+			w.unknown = true
 		}
 		err = fmt.Errorf("commit: %w", err)
 	}

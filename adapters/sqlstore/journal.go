@@ -17,7 +17,7 @@ import (
 type acceptance struct {
 	envelope es.Envelope
 	known    bool
-	tried    bool // whether a transaction that was run before has written it
+	unknown  bool // whether it may have been written already, see write
 }
 
 // Accept implements es.Journal.
@@ -37,6 +37,9 @@ func (s *Store) Accept(ctx context.Context, c es.Envelope) (es.Outcome, bool, er
 
 var acceptKind = &kind{name: "accept", run: func(ctx context.Context, t *tx, writes []*write) error {
 	accepts := argsOf[*acceptance](writes)
+	for i, a := range accepts {
+		a.unknown = writes[i].unknown
+	}
 	return acceptAll(ctx, t, accepts, func(i int) { writes[i].err = es.ErrIDReused })
 }}
 
@@ -66,15 +69,14 @@ func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i 
 	for i, a := range accepts {
 		c := a.envelope
 		if fingerprint, known := prints[c.ID]; known {
-			// What an earlier run of this transaction has written is new to the
-			// caller, if that was committed after all.
-			if a.known = !a.tried; fingerprint != c.Fingerprint {
+			// What may have been committed by an earlier run of this transaction has
+			// to count as new to the caller: nobody else might send it.
+			if a.known = !a.unknown; fingerprint != c.Fingerprint {
 				reused(i)
 			}
 			continue
 		}
 		prints[c.ID] = c.Fingerprint
-		a.tried = true
 		expected, err := json.Marshal(c.Expected)
 		if err != nil {
 			return fmt.Errorf("encode expected versions: %w", err)

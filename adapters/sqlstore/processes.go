@@ -125,6 +125,9 @@ var saveProcessKind = &kind{name: "save processes", run: func(ctx context.Contex
 	)
 	for i, s := range saves {
 		k := key{s.name, s.id}
+		if writes[i].unknown && versions[k] == s.to {
+			continue // it was committed after all, and its commands are to be sent
+		}
 		if versions[k] != s.from {
 			writes[i].err = es.ErrConflict
 			continue

@@ -117,7 +117,8 @@ func (t *tx) each(ctx context.Context, text string, args []any, scan func(*sql.R
 
 // delete removes the rows with some keys.
 func (t *tx) delete(ctx context.Context, table, key string, keys []any) error {
-	return t.lookup(ctx, "DELETE FROM "+table+" WHERE "+key+" IN (%s)", "?", ",", keys, func(*sql.Rows) error { return nil })
+	d := t.dialect
+	return t.lookup(ctx, d.remove(table, key), d.removeItem, d.removeSeparator, keys, func(*sql.Rows) error { return nil })
 }
 
 // anys returns keys as arguments.

@@ -191,6 +191,8 @@ func (c *committer) commitAll(t *tx, batch []*write) *tx {
 		switch {
 		case err == nil:
 			return t
+		case len(batch) > 1 && c.dialect.stuck(err): // one of them; the others are not to wait with it
+			return c.commitEach(t, batch)
 		case begun && attempt < reruns && c.dialect.again(err):
 		case len(batch) == 1 || !begun: // what did not begin would not for one alone
 			for _, w := range batch {
@@ -198,16 +200,21 @@ func (c *committer) commitAll(t *tx, batch []*write) *tx {
 			}
 			return t
 		default:
-			for _, w := range batch {
-				w.err = nil
-				t = c.commitAll(t, []*write{w})
-			}
-			return t
+			return c.commitEach(t, batch)
 		}
 		for _, w := range batch {
 			w.err = nil
 		}
 	}
+}
+
+// commitEach carries out each write of a batch in a transaction of its own.
+func (c *committer) commitEach(t *tx, batch []*write) *tx {
+	for _, w := range batch {
+		w.err = nil
+		t = c.commitAll(t, []*write{w})
+	}
+	return t
 }
 
 func (c *committer) connect(ctx context.Context) (*tx, error) {

@@ -27,10 +27,16 @@ type dialect struct {
 
 	writer    string // a statement for the connection that writes, or none
 	begin     string // the statement that begins a transaction; none if one begins by itself
+	byKey     string // what to append to a table of which rows are locked by their keys
 	forUpdate string // what to append to a SELECT of rows that are to be changed
 	now       string // the database's time in microseconds since 1970, as an expression
 	rows      int    // how many rows to insert with one statement, a power of two
 	interrupt bool   // whether a context can stop a query cheaply
+
+	// remove returns a frame (see shape) that deletes rows by their keys, with the
+	// form of its items.
+	remove                      func(table, key string) string
+	removeItem, removeSeparator string
 
 	// upsert returns what to append to an INSERT so that it replaces columns of a
 	// row with the same key.
@@ -47,6 +53,9 @@ type dialect struct {
 	// again tells whether a transaction that failed may succeed when it is run
 	// again as a whole.
 	again func(error) bool
+
+	// stuck tells whether a transaction has waited for another one for too long.
+	stuck func(error) bool
 
 	search search
 }
@@ -74,7 +83,7 @@ func Schemes() []string {
 	return all
 }
 
-// never is an answer to "again?" for databases with one writer.
+// never is the answer of databases with one writer to what may be in its way.
 func never(error) bool { return false }
 
 // assign returns what an upsert does with its columns. The form has one %s or

@@ -26,11 +26,16 @@ var mySQL = dialect{
 	open:      openMySQL,
 	check:     checkMySQL,
 	once:      onceMySQL,
-	writer:    "SET SESSION autocommit = 0", // every statement begins a transaction unless there is one
+	writer:    mySQLWriter,
+	byKey:     byKeyMySQL,
 	forUpdate: " FOR UPDATE",
 	now:       "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	rows:      128,
 	interrupt: true,
+	remove: func(table, key string) string {
+		return "DELETE x FROM (%s) k STRAIGHT_JOIN " + table + " x" + byKeyMySQL + " ON x." + key + " = k.v"
+	},
+	removeItem: "SELECT ? AS v", removeSeparator: " UNION ALL ",
 	upsert: func(_ string, columns ...string) string {
 		return " ON DUPLICATE KEY UPDATE " + assign("%s = VALUES(%s)", columns)
 	},
@@ -41,8 +46,19 @@ var mySQL = dialect{
 			list("(e.stream = ? AND e.version > ? AND e.version <= ?)", " OR ", n) + " ORDER BY e.stream, e.version"
 	},
 	again:  againMySQL,
+	stuck:  func(err error) bool { return isMySQL(err, 1205) },
 	search: mySQLSearch,
 }
+
+// mySQLWriter makes every statement begin a transaction, unless there is one. A
+// process that stands still in the middle of it keeps what it has locked until
+// wait_timeout: then the server ends its connection.
+const mySQLWriter = "SET SESSION autocommit = 0, wait_timeout = 30"
+
+// byKeyMySQL keeps the server from looking for rows in the whole of a small table,
+// on the way through which it would wait for rows that others have locked. It does
+// not for a DELETE with a list of keys, hence the join in remove.
+const byKeyMySQL = " FORCE INDEX (PRIMARY)"
 
 const (
 	// mySQLConnections is how many queries may run at a time.
@@ -81,7 +97,7 @@ func openMySQL(address string) (*sql.DB, error) {
 	c.Params = map[string]string{
 		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY'",
 		"time_zone":                "'+00:00'",
-		"innodb_lock_wait_timeout": "5",
+		"innodb_lock_wait_timeout": "1", // while it waits nobody else in this process writes
 	}
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
@@ -100,6 +116,8 @@ func openMySQL(address string) (*sql.DB, error) {
 type readCommitted struct{ driver.Connector }
 
 func (c readCommitted) Connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, mySQLPatience/2) // a server that is stopped takes connections and says nothing
+	defer cancel()
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -143,6 +161,10 @@ func checkMySQL(ctx context.Context, db *sql.DB) error {
 	return errors.Join(wrong...)
 }
 
+// migration is the name of the lock for changing the schema: at most 64 characters,
+// however long the name of the database is.
+const migration = "CONCAT('millrace ', LEFT(SHA2(DATABASE(), 256), 40))"
+
 // onceMySQL lets one process at a time change the schema.
 func onceMySQL(ctx context.Context, db *sql.DB, run func() error) error {
 	conn, err := db.Conn(ctx)
@@ -151,12 +173,12 @@ func onceMySQL(ctx context.Context, db *sql.DB, run func() error) error {
 	}
 	defer conn.Close() // which gives the lock back if nothing else did
 	for got := (sql.NullInt64{}); got.Int64 != 1; {
-		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(CONCAT('millrace ', DATABASE()), 5)").Scan(&got); err != nil {
+		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+migration+", 5)").Scan(&got); err != nil {
 			return fmt.Errorf("wait for other processes: %w", err)
 		}
 	}
 	err = run()
-	_, free := conn.ExecContext(ctx, "DO RELEASE_LOCK(CONCAT('millrace ', DATABASE()))")
+	_, free := conn.ExecContext(ctx, "DO RELEASE_LOCK("+migration+")")
 	return errors.Join(err, free)
 }
 
@@ -173,9 +195,17 @@ var passing = []uint16{
 	4031, // the connection was idle for too long
 }
 
+// Errors by which the driver and database/sql say that the connection is gone.
+var lost = []error{driver.ErrBadConn, sql.ErrConnDone, mysql.ErrInvalidConn, mysql.ErrMalformPkt, mysql.ErrPktSync, io.EOF}
+
+func isMySQL(err error, numbers ...uint16) bool {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok && slices.Contains(numbers, e.Number)
+}
+
 func againMySQL(err error) bool {
-	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		return slices.Contains(passing, e.Number)
+	if isMySQL(err, passing...) {
+		return true
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true
@@ -183,5 +213,5 @@ func againMySQL(err error) bool {
 	if _, ok := errors.AsType[*net.DNSError](err); ok { // servers get their names when they start
 		return true
 	}
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF)
+	return slices.ContainsFunc(lost, func(l error) bool { return errors.Is(err, l) })
 }

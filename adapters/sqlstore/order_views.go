@@ -87,7 +87,7 @@ var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Contex
 		words   int64
 	}
 	known := make(map[string]stored, len(ids))
-	err := t.lookup(ctx, "SELECT id, version, words FROM order_views WHERE id IN (%s)"+t.dialect.forUpdate, "?", ",", anys(ids), func(rows *sql.Rows) error {
+	err := t.lookup(ctx, "SELECT id, version, words FROM order_views"+t.dialect.byKey+" WHERE id IN (%s)"+t.dialect.forUpdate, "?", ",", anys(ids), func(rows *sql.Rows) error {
 		var id string
 		var s stored
 		err := rows.Scan(&id, &s.version, &s.words)

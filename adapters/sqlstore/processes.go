@@ -109,7 +109,7 @@ var saveProcessKind = &kind{name: "save processes", run: func(ctx context.Contex
 	}
 	type key struct{ name, id string }
 	versions := make(map[key]es.Version, len(saves))
-	err := t.lookup(ctx, "SELECT name, id, version FROM processes WHERE id IN (%s)"+t.dialect.forUpdate, "?", ",", anys(keys), func(rows *sql.Rows) error {
+	err := t.lookup(ctx, "SELECT name, id, version FROM processes"+t.dialect.byKey+" WHERE id IN (%s)"+t.dialect.forUpdate, "?", ",", anys(keys), func(rows *sql.Rows) error {
 		var k key
 		var v es.Version
 		err := rows.Scan(&k.name, &k.id, &v)

@@ -15,14 +15,16 @@ import (
 )
 
 var sqlite = dialect{
-	name:  "sqlite",
-	goose: goose.DialectSQLite3,
-	open:  openSQLite,
-	check: checkSQLite,
-	once:  func(_ context.Context, _ *sql.DB, run func() error) error { return run() },
-	begin: "BEGIN IMMEDIATE",
-	now:   "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-	rows:  8,
+	name:       "sqlite",
+	goose:      goose.DialectSQLite3,
+	open:       openSQLite,
+	check:      checkSQLite,
+	once:       func(_ context.Context, _ *sql.DB, run func() error) error { return run() },
+	begin:      "BEGIN IMMEDIATE",
+	now:        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+	rows:       8,
+	remove:     func(table, key string) string { return "DELETE FROM " + table + " WHERE " + key + " IN (%s)" },
+	removeItem: "?", removeSeparator: ",",
 	upsert: func(key string, columns ...string) string {
 		return " ON CONFLICT (" + key + ") DO UPDATE SET " + assign("%s = excluded.%s", columns)
 	},
@@ -35,6 +37,7 @@ var sqlite = dialect{
 			ORDER BY e.stream, e.version`
 	},
 	again:  never,
+	stuck:  never,
 	search: sqliteSearch,
 }
 

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"strings"
 	"sync"
 
@@ -141,15 +140,14 @@ func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// Shown is an address without its password.
+// Shown is an address without what may be a password, however wrong it is written.
 func Shown(address string) string {
-	u, err := url.Parse(address)
-	switch {
-	case err == nil:
-		return u.Redacted()
-	case strings.Contains(address, "@"):
-		scheme, _, _ := strings.Cut(address, ":")
-		return scheme + ":"
+	scheme, _, _ := strings.Cut(address, ":")
+	if scheme == "sqlite" {
+		return address
 	}
-	return address
+	if at := strings.LastIndex(address, "@"); at >= 0 {
+		return scheme + "://…" + address[at:]
+	}
+	return scheme + ":…"
 }

@@ -10,10 +10,14 @@ import (
 )
 
 // insert adds rows to a table, several with one statement. The suffix follows
-// the values, for an upsert.
+// the values, for an upsert. A statement is prepared for every power of two of rows,
+// or, where it is the way to the server that takes time, for every number of them.
 func (t *tx) insert(ctx context.Context, table, columns, suffix string, rows [][]any) error {
 	for len(rows) > 0 {
 		n := t.dialect.rows
+		if t.dialect.remote {
+			n = min(n, len(rows))
+		}
 		for n > len(rows) {
 			n /= 2
 		}

@@ -31,6 +31,7 @@ type dialect struct {
 	forUpdate string // what to append to a SELECT of rows that are to be changed
 	now       string // the database's time in microseconds since 1970, as an expression
 	rows      int    // how many rows to insert with one statement, a power of two
+	remote    bool   // whether each statement goes to a server
 	interrupt bool   // whether a context can stop a query cheaply
 
 	// remove returns a frame (see shape) that deletes rows by their keys, with the

@@ -31,6 +31,7 @@ var mySQL = dialect{
 	forUpdate: " FOR UPDATE",
 	now:       "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	rows:      128,
+	remote:    true,
 	interrupt: true,
 	remove: func(table, key string) string {
 		return "DELETE x FROM (%s) k STRAIGHT_JOIN " + table + " x" + byKeyMySQL + " ON x." + key + " = k.v"

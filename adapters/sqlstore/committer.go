@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"runtime"
@@ -29,6 +28,11 @@ type committer struct {
 
 	mu     sync.RWMutex // held for writing while the queue is closed
 	closed bool
+
+	// For the loop only: the writes that have waited in vain for what another process
+	// has locked, and whether it is the turn of the others.
+	stuck  []*write
+	others bool
 }
 
 // errClosed says that the store was closed before a write was begun.
@@ -48,6 +52,8 @@ type write struct {
 	// unknown tells whether it may have been committed already, by a transaction
 	// whose COMMIT has failed.
 	unknown bool
+
+	waits int // how often it got stuck
 }
 
 // kind is a sort of write. Writes of one kind are carried out together, with as
@@ -133,12 +139,12 @@ func (c *committer) loop() {
 	defer close(c.stopped)
 	var t *tx
 	defer func() { t.close() }()
-	for first := range c.queue {
-		runtime.Gosched() // lets those whose write was just done come with their next one
-		batch := c.gather(first)
+	for batch := c.next(); len(batch) > 0; batch = c.next() {
 		t = c.commitAll(t, batch)
 		for _, w := range batch {
-			close(w.done)
+			if !slices.Contains(c.stuck, w) {
+				close(w.done)
+			}
 		}
 		if t == nil && batch[0].err != nil {
 			c.refuse(batch[0].err)
@@ -159,8 +165,34 @@ func (c *committer) refuse(err error) {
 	}
 }
 
-func (c *committer) gather(first *write) []*write {
-	batch := []*write{first}
+// next returns the writes to carry out together, none when there will be no more.
+// One that is stuck comes alone, in turn with whatever else is waiting.
+func (c *committer) next() []*write {
+	if c.others = !c.others; c.others || len(c.stuck) == 0 {
+		if batch := c.gather(len(c.stuck) == 0); len(batch) > 0 {
+			return batch
+		}
+	}
+	if len(c.stuck) == 0 {
+		return nil
+	}
+	w := c.stuck[0]
+	c.stuck = c.stuck[1:]
+	return []*write{w}
+}
+
+// gather returns what is in the queue. It waits for a first write if it is told to,
+// which comes unless the queue is closed.
+func (c *committer) gather(wait bool) []*write {
+	var batch []*write
+	if wait {
+		first, open := <-c.queue
+		if !open {
+			return nil
+		}
+		batch = append(batch, first)
+		runtime.Gosched() // lets those whose write was just done come with their next one
+	}
 	for len(batch) < maxBatch {
 		select {
 		case w, open := <-c.queue:
@@ -191,8 +223,12 @@ func (c *committer) commitAll(t *tx, batch []*write) *tx {
 		switch {
 		case err == nil:
 			return t
-		case len(batch) > 1 && c.dialect.stuck(err): // one of them; the others are not to wait with it
+		case len(batch) > 1 && c.dialect.stuck(err): // one of them is, and the others need not wait for it
 			return c.commitEach(t, batch)
+		case c.dialect.stuck(err) && batch[0].waits < reruns:
+			batch[0].waits++
+			c.stuck = append(c.stuck, batch[0])
+			return t
 		case begun && attempt < reruns && c.dialect.again(err):
 		case len(batch) == 1 || !begun: // what did not begin would not for one alone
 			for _, w := range batch {
@@ -280,79 +316,6 @@ func runAll(ctx context.Context, t *tx, batch []*write) error {
 	if done < len(batch) { // or they would pass for written
 		return fmt.Errorf("%d writes are of a kind that is not in kinds", len(batch)-done)
 	}
-	return nil
-}
-
-// tx is the writer's connection with the statements prepared on it.
-type tx struct {
-	conn    *sql.Conn
-	dialect dialect
-	stmts   map[string]*sql.Stmt
-
-	// The texts of statements for many keys or rows, since to make one takes
-	// longer than to find it.
-	lookups map[shape]string
-	inserts map[insertShape]string
-}
-
-func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
-	if stmt, ok := t.stmts[text]; ok {
-		return stmt, nil
-	}
-	stmt, err := t.conn.PrepareContext(ctx, text)
-	if err != nil {
-		return nil, fmt.Errorf("prepare %q: %w", text, err)
-	}
-	t.stmts[text] = stmt
-	return stmt, nil
-}
-
-// control runs a statement that begins or ends a transaction, if there is one.
-func (t *tx) control(ctx context.Context, text string) error {
-	if text == "" {
-		return nil
-	}
-	_, err := t.conn.ExecContext(ctx, text)
-	return err
-}
-
-func (t *tx) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	stmt, err := t.stmt(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	return stmt.ExecContext(ctx, args...)
-}
-
-func (t *tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	stmt, err := t.stmt(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	return stmt.QueryContext(ctx, args...)
-}
-
-// close gives the connection back.
-func (t *tx) close() {
-	if t == nil {
-		return
-	}
-	t.closeStatements()
-	_ = t.conn.Close() // back into the pool, which is closed next
-}
-
-func (t *tx) closeStatements() {
-	for _, stmt := range t.stmts {
-		_ = stmt.Close() // nothing is left to be done with it
-	}
-}
-
-// broken throws the connection away: what is left of its transaction must not
-// leak into the next one.
-func (t *tx) broken() *tx {
-	t.closeStatements()                                          // before the connection they were prepared on is gone
-	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn }) // says ErrBadConn, as asked
-	_ = t.conn.Close()                                           // has been closed by now
 	return nil
 }
 

@@ -47,7 +47,7 @@ var mySQL = dialect{
 			list("(e.stream = ? AND e.version > ? AND e.version <= ?)", " OR ", n) + " ORDER BY e.stream, e.version"
 	},
 	again:  againMySQL,
-	stuck:  func(err error) bool { return isMySQL(err, 1205) },
+	stuck:  func(err error) bool { return isMySQL(err, lockWait) },
 	search: mySQLSearch,
 }
 
@@ -183,11 +183,14 @@ func onceMySQL(ctx context.Context, db *sql.DB, run func() error) error {
 	return errors.Join(err, free)
 }
 
+// lockWait is the error of a statement that has waited for a lock for too long. The
+// server undoes that statement only, so that the transaction has to be ended.
+const lockWait = 1205
+
 // Errors by which MySQL says that a transaction was in the way of another one, or
 // that the server is about to go.
 var passing = []uint16{
 	1062, // duplicate key: somebody else wrote it after it was looked for
-	1205, // lock wait timeout; undoes the statement only, so that the transaction has to be ended
 	1213, // deadlock; the transaction is undone already
 	1020, // the record has changed since it was read
 	1053, // the server shuts down

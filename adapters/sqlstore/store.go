@@ -143,11 +143,12 @@ func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 // Shown is an address without what may be a password, however wrong it is written.
 func Shown(address string) string {
 	scheme, _, _ := strings.Cut(address, ":")
-	if scheme == "sqlite" {
-		return address
-	}
-	if at := strings.LastIndex(address, "@"); at >= 0 {
+	at := strings.LastIndex(address, "@")
+	switch {
+	case scheme != "sqlite" && at >= 0:
 		return scheme + "://…" + address[at:]
+	case scheme == "mysql":
+		return "mysql:…"
 	}
-	return scheme + ":…"
+	return address
 }

@@ -40,8 +40,10 @@ var mySQL = dialect{
 	upsert: func(_ string, columns ...string) string {
 		return " ON DUPLICATE KEY UPDATE " + assign("%s = VALUES(%s)", columns)
 	},
-	versions:     "SELECT stream, MAX(version) FROM events WHERE stream IN (%s) GROUP BY stream",
-	versionsItem: "?", versionsSeparator: ",",
+	// MariaDB would look for a MAX in the whole of a stream.
+	versions: `SELECT s.stream, (SELECT e.version FROM events e WHERE e.stream = s.stream ORDER BY e.version DESC LIMIT 1)
+		FROM (%s) s`,
+	versionsItem: "SELECT ? AS stream", versionsSeparator: " UNION ALL ",
 	tails: func(n int) string {
 		return "SELECT " + eventColumns + " FROM events e WHERE " +
 			list("(e.stream = ? AND e.version > ? AND e.version <= ?)", " OR ", n) + " ORDER BY e.stream, e.version"
@@ -94,6 +96,7 @@ func openMySQL(address string) (*sql.DB, error) {
 	}
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = mySQLPatience/2, mySQLPatience, mySQLPatience
 	c.RejectReadOnly = true // as a server is that another one has taken over from
+	c.Collation = "binary"  // as the columns are; bytes that are no UTF-8 would be refused
 	c.Logger = &mysql.NopLogger{}
 	c.Params = map[string]string{
 		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY'",

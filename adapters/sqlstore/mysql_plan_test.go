@@ -1,0 +1,187 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"github.com/millrace/millrace/adapters/sqlstore"
+	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/es/estest"
+	"github.com/millrace/millrace/internal/servertest"
+)
+
+// No query of the hot path may look at more rows the more there are. The server
+// counts the rows that a connection reads; a plan says only what it means to do.
+func TestMySQLReadsNoMoreRowsThanItNeeds(t *testing.T) {
+	onServers(t, func(t *testing.T, address string) {
+		s := openMySQL(t, address)
+		raw := servertest.Connect(t, address)
+		raw.SetMaxOpenConns(1)
+		fillTables(t, raw)
+		s.Pool().SetMaxOpenConns(2) // the writer's connection, and one to count on
+		views, processes := sqlstore.OrderViews{Store: s}, processesOf(s, "checkout")
+		ids := make([]string, 64)
+		for i := range ids {
+			ids[i] = fmt.Sprint(i * 300)
+		}
+		list := func(q query.ListOrders) func(context.Context) error {
+			q.Limit = 20
+			return func(ctx context.Context) error {
+				found, err := views.List(ctx, q)
+				if err == nil && len(found) != 20 {
+					return fmt.Errorf("found %d orders, want 20", len(found))
+				}
+				if last := found[19]; err == nil {
+					q.After = query.Place{CreatedAt: last.Order.CreatedAt, ID: last.ID}
+					_, err = views.List(ctx, q)
+				}
+				return err
+			}
+		}
+		for _, c := range []struct {
+			name string
+			most int
+			do   func(context.Context) error
+		}{
+			{"pending", 1000, func(ctx context.Context) error { _, err := s.Pending(ctx, 100); return err }},
+			{"feed", 500, func(ctx context.Context) error { _, err := s.Feed(ctx, 9000, 100); return err }},
+			{"head", 10, func(ctx context.Context) error { _, err := s.Head(ctx); return err }},
+			{"tails", 1000, func(ctx context.Context) error {
+				tails := make([]es.Tail, len(ids))
+				for i, id := range ids {
+					tails[i] = es.Tail{Stream: es.StreamOf("order", id)}
+				}
+				for _, err := range s.ReadTails(ctx, append(tails, es.Tail{Stream: "order-long", After: 9990})) {
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			}},
+			{"views behind", 1000, func(ctx context.Context) error {
+				_, _, err := s.OrderViewsProgress("views").Behind(ctx, 9000, 9100, 100)
+				return err
+			}},
+			{"processes behind", 1000, func(ctx context.Context) error {
+				_, _, err := s.ProcessProgress("checkout", "order", []string{"order.tested"}).Behind(ctx, 9000, 9100, 100)
+				return err
+			}},
+			{"load views", 300, func(ctx context.Context) error { _, err := views.Load(ctx, ids); return err }},
+			{"load processes", 300, func(ctx context.Context) error { _, err := processes.Load(ctx, ids); return err }},
+			{"one view", 5, func(ctx context.Context) error { _, err := views.Order(ctx, "77"); return err }},
+			{"list", 200, list(query.ListOrders{})},
+			{"list by status", 200, list(query.ListOrders{Status: "paid"})},
+			{"list by customer", 200, list(query.ListOrders{CustomerID: "7"})},
+		} {
+			if rows := rowsRead(t, s.Pool(), func() error { return c.do(t.Context()) }); rows > c.most {
+				t.Errorf("%s: the server reads %d rows, want at most %d", c.name, rows, c.most)
+			}
+		}
+	})
+}
+
+// The writer's connection cannot be asked, so that the whole server's rows are counted,
+// which has nothing else to do.
+func TestMySQLWritesTouchNoMoreRowsThanTheyNeed(t *testing.T) {
+	onOwnServers(t, func(t *testing.T, m *servertest.MySQL) {
+		s, raw := openMySQL(t, m.Address), servertest.Connect(t, m.Address)
+		raw.SetMaxOpenConns(1)
+		fillTables(t, raw)
+		a := addition("order-long", 10_000, 1)
+		for _, c := range []struct {
+			name string
+			do   func() error
+		}{
+			{"accept", func() error { return accept(t.Context(), s, a) }},
+			{"append to a long stream", func() error { return s.Append(t.Context(), a) }},
+			{"append to a short stream", func() error { return s.Append(t.Context(), addition("order-77", 1, 1)) }},
+			{"append to new streams", func() error {
+				for _, err := range atOnce(50, func(i int) error {
+					return s.Append(t.Context(), addition(es.StreamOf("order", fmt.Sprint("new ", i)), 0, 1))
+				}) {
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			}},
+			{"save a view", func() error {
+				return estest.SaveOne(t.Context(), sqlstore.OrderViews{Store: s}, "77", query.Order{}, 1, 2)
+			}},
+			{"save a process", func() error {
+				return estest.SaveOne(t.Context(), processesOf(s, "checkout"), "77", estest.State{}, 1, 2)
+			}},
+		} {
+			before := globalRows(t, raw)
+			if err := c.do(); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			if rows := globalRows(t, raw) - before; rows > 1000 {
+				t.Errorf("%s: the server reads %d rows", c.name, rows)
+			}
+		}
+	})
+}
+
+// fillTables makes 20,000 orders with a view, a process and an event each, of which
+// half is in the feed and half in the outbox, and a stream of 10,000 events.
+func fillTables(t *testing.T, raw *sql.DB) {
+	t.Helper()
+	execRaw(t, raw, "CREATE TABLE digits (d INT)", "INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)",
+		"CREATE TABLE numbers (n INT PRIMARY KEY)",
+		"INSERT INTO numbers SELECT a.d + 10*b.d + 100*c.d + 1000*d.d + 10000*e.d FROM digits a, digits b, digits c, digits d, digits e WHERE e.d < 2")
+	execRaw(t, raw,
+		"INSERT INTO events SELECT CONCAT('order-', n), 1, n, 'order.tested', 1, '{}', '{}', n FROM numbers",
+		"INSERT INTO events SELECT 'order-long', n + 1, n, 'order.tested', 1, '{}', '{}', n FROM numbers WHERE n < 10000",
+		"INSERT INTO feed SELECT n + 1, CONCAT('order-', n), 1, 'order.tested' FROM numbers WHERE n < 10000",
+		"INSERT INTO outbox SELECT n + 1, CONCAT('order-', n), 1, 1 FROM numbers WHERE n >= 10000",
+		"INSERT INTO order_views SELECT n, 1, IF(n % 3 = 0, 'paid', 'draft'), n % 40, n, 0, CONCAT('{\"CreatedAt\":\"1970-01-01T00:00:00.', LPAD(n, 6, '0'), 'Z\"}') FROM numbers",
+		"INSERT INTO processes SELECT 'checkout', n, 1, '{}' FROM numbers",
+		"INSERT INTO outcomes SELECT n, '', '', 'succeeded', 1, 'null', n FROM numbers",
+		"INSERT INTO commands SELECT n, '', '', 1, '{}', 'null', '', '{}', n FROM numbers",
+		"INSERT INTO unfinished_commands SELECT n, n FROM numbers")
+	for _, table := range []string{"events", "feed", "outbox", "order_views", "processes", "outcomes", "commands", "unfinished_commands"} {
+		rows, err := raw.Query("ANALYZE TABLE " + table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows.Close()
+	}
+}
+
+// rowsRead counts the rows that the server reads on the one connection of a pool.
+func rowsRead(t *testing.T, pool *sql.DB, do func() error) int {
+	t.Helper()
+	before := handlerReads(t, pool, "SESSION")
+	if err := do(); err != nil {
+		t.Fatal(err)
+	}
+	return handlerReads(t, pool, "SESSION") - before
+}
+
+func globalRows(t *testing.T, db *sql.DB) int { return handlerReads(t, db, "GLOBAL") }
+
+func handlerReads(t *testing.T, db *sql.DB, scope string) int {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SHOW "+scope+" STATUS LIKE 'Handler_read%'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	total := 0
+	for rows.Next() {
+		var name string
+		var n int
+		if err := rows.Scan(&name, &n); err != nil {
+			t.Fatal(err)
+		}
+		total += n
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return total
+}

@@ -141,4 +141,5 @@ var openers = map[string]func(ctx context.Context, address string, c Config) (Br
 	"amqp":   openRabbitMQ,
 	"amqps":  openRabbitMQ,
 	"memory": openMemory,
+	"nats":   openNATS,
 }

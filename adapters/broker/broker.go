@@ -141,5 +141,6 @@ var openers = map[string]func(ctx context.Context, address string, c Config) (Br
 	"amqp":   openRabbitMQ,
 	"amqps":  openRabbitMQ,
 	"memory": openMemory,
+	"kafka":  openKafka,
 	"nats":   openNATS,
 }

@@ -20,10 +20,10 @@ const natsUUIDHeader = "_watermill_message_uuid"
 func natsFromMessage(topic string, m *message.Message) *nats.Msg {
 	to := nats.NewMsg(natsSubject(topic, m.Metadata.Get(TypeHeader)))
 	to.Data = m.Payload
-	to.Header[natsUUIDHeader] = []string{natsValue(m.UUID)}
 	for key, value := range m.Metadata {
 		to.Header[natsKey(key)] = []string{natsValue(value)}
 	}
+	to.Header[natsUUIDHeader] = []string{natsValue(m.UUID)}
 	return to
 }
 

@@ -121,6 +121,7 @@ func (b *Kafka) Publish(topic string, messages ...*message.Message) error {
 
 // send publishes the messages and returns those for which there was no topic.
 func (b *Kafka) send(topic string, messages []*message.Message) (unsent []*message.Message, err error) {
+	contexts := make([]context.Context, len(messages))
 	answers := make([]chan error, len(messages))
 	for i, m := range messages {
 		ctx, cancel := b.withTimeout(m.Context())
@@ -128,23 +129,22 @@ func (b *Kafka) send(topic string, messages []*message.Message) (unsent []*messa
 		if err := b.makeTopic(ctx, topic); err != nil {
 			return nil, err
 		}
-		answers[i] = make(chan error, 1)
+		contexts[i], answers[i] = ctx, make(chan error, 1)
 		b.client.Produce(ctx, recordFromMessage(topic, m), func(_ *kgo.Record, err error) { answers[i] <- err })
 	}
 	for i, m := range messages {
-		ctx, cancel := b.withTimeout(m.Context())
-		defer cancel()
 		select {
 		case err = <-answers[i]:
-		case <-ctx.Done():
-			err = ctx.Err()
+		case <-contexts[i].Done():
+			err = contexts[i].Err()
 		}
 		switch {
-		case b.life.ctx.Err() != nil && err != nil:
+		case err == nil:
+		case b.life.ctx.Err() != nil:
 			return nil, ErrClosed
 		case errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID):
 			unsent = append(unsent, m)
-		case err != nil:
+		default:
 			return nil, err
 		}
 	}

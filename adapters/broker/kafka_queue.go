@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,7 +107,7 @@ type kafkaSubscription struct {
 	out    chan<- *message.Message
 	slots  chan struct{} // holds a token per message in flight
 
-	// Polling and the callbacks of the client take turns, so lanes needs no mutex.
+	mu    sync.Mutex // guards lanes
 	lanes map[int32]*kafkaLane
 }
 
@@ -144,6 +146,8 @@ func (s *kafkaSubscription) fatal(fetches kgo.Fetches) (fatal error) {
 
 // lane returns the partition's lane, a new one if there is none.
 func (s *kafkaSubscription) lane(partition int32) *kafkaLane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	l := s.lanes[partition]
 	if l == nil {
 		l = &kafkaLane{subscription: s, partition: partition, more: make(chan struct{}, 1)}
@@ -163,21 +167,27 @@ func (s *kafkaSubscription) revoked(ctx context.Context, client *kgo.Client, par
 }
 
 func (s *kafkaSubscription) lost(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
-	for _, partition := range partitions[s.topic] {
-		if l := s.lanes[partition]; l != nil {
-			l.life.close()
-			delete(s.lanes, partition)
-		}
-	}
+	s.end(partitions[s.topic])
 }
 
 func (s *kafkaSubscription) endAll() {
-	for _, l := range s.lanes {
-		l.life.end()
-	}
-	for partition, l := range s.lanes {
-		l.life.close()
-		delete(s.lanes, partition)
+	s.mu.Lock()
+	partitions := slices.Collect(maps.Keys(s.lanes))
+	s.mu.Unlock()
+	s.end(partitions)
+}
+
+// end returns when the partitions' lanes have ended.
+func (s *kafkaSubscription) end(partitions []int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, partition := range partitions {
+		if l := s.lanes[partition]; l != nil {
+			l.life.close()
+			delete(s.lanes, partition)
+			// The client would remember the pause if the partition came back.
+			s.client.ResumeFetchPartitions(l.ofClient())
+		}
 	}
 }
 

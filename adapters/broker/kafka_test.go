@@ -229,3 +229,31 @@ func TestKafkaPassesTheUniversalSuite(t *testing.T) {
 		})
 	}
 }
+
+func TestKafkaGoesOnWithAPartitionThatCameBack(t *testing.T) {
+	t.Parallel()
+	s := startKafka(t)
+	one, other := openRemote(t, s, quiet()), openRemote(t, s, quiet())
+	config := QueueConfig{Group: "g"}
+	out := listen(t, one.Queue(config), "topic")
+	missing := make(map[string]bool)
+	var messages []*message.Message
+	for i := range 2 * kafkaBacklog * kafkaPartitions { // so many that none are fetched any more
+		id := strconv.Itoa(i)
+		missing[id] = true
+		messages = append(messages, keyed(id, id))
+	}
+	send(t, one, "topic", messages...)
+	first := take(t, out)
+	delete(missing, first.UUID)
+
+	guest := other.Queue(config)
+	delete(missing, take(t, listen(t, guest, "topic")).UUID)
+	closeSoon(t, guest)
+	first.Ack()
+	for len(missing) > 0 {
+		m := take(t, out)
+		delete(missing, m.UUID)
+		m.Ack()
+	}
+}

@@ -100,7 +100,7 @@ func (b *NATS) connect(address string) (err error) {
 		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond),
 		nats.ReconnectBufSize(-1), // whoever publishes is to know that the server is away
 		nats.PingInterval(5*time.Second),
-		nats.FlusherTimeout(5*time.Second),
+		nats.FlusherTimeout(2*time.Second),
 		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) {
 			if !conn.IsClosed() {
 				log.Warn("the connection to NATS is lost", "error", err)
@@ -142,6 +142,9 @@ func (b *NATS) forgetRoutes() {
 // has answered for all. It returns ErrUnroutable if the topic has no queue, an
 // error at once while the server is away, and ErrClosed after Close. Some of the
 // messages may be published when it returns an error.
+//
+// It learns by a notice of the server that a queue was deleted by hand. What is
+// published until that arrives may be lost with the queue.
 func (b *NATS) Publish(topic string, messages ...*message.Message) error {
 	if b.life.ctx.Err() != nil {
 		return fmt.Errorf("publish to %s: %w", topic, ErrClosed)
@@ -201,8 +204,8 @@ func (b *NATS) route(ctx context.Context, topic string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !b.conn.IsConnected() {
-		return errors.Join(nats.ErrDisconnected, b.conn.LastError())
+	if err := b.connected(); err != nil {
+		return err
 	}
 	b.mu.Lock()
 	known, losses := b.routes[topic], b.losses
@@ -260,13 +263,25 @@ func (b *NATS) Ping(ctx context.Context) error {
 	if b.life.ctx.Err() != nil {
 		return ErrClosed
 	}
-	if !b.conn.IsConnected() {
-		return fmt.Errorf("ping NATS: %w", errors.Join(nats.ErrDisconnected, b.conn.LastError()))
+	err := b.connected()
+	if err == nil {
+		_, err = b.stream.AccountInfo(ctx)
 	}
-	if _, err := b.stream.AccountInfo(ctx); err != nil {
+	if err != nil {
 		return fmt.Errorf("ping NATS: %w", err)
 	}
 	return nil
+}
+
+// connected returns why the server is not there, or nil if it is.
+func (b *NATS) connected() error {
+	if b.conn.IsConnected() {
+		return nil
+	}
+	if err := b.conn.LastError(); err != nil {
+		return fmt.Errorf("not connected: %w", err)
+	}
+	return errors.New("not connected")
 }
 
 // Close ends all subscriptions, gives back what is not acked and disconnects. It

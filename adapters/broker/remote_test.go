@@ -136,6 +136,7 @@ func testRemote(t *testing.T, start func(*testing.T) testServer) {
 		"delivers a nacked message again after a delay":      delaysRedelivery,
 		"gives every group only the types that it wants":     filtersTypes,
 		"gives back what is not acked":                       givesBack,
+		"remembers what was acked before it closed":          remembersAcks,
 		"returns when a message's context is done":           returnsWhenContextIsDone,
 		"survives the absence of the server":                 survivesAbsence,
 		"brings back what a wiped server has lost":           bringsBack,
@@ -256,6 +257,24 @@ func givesBack(t *testing.T, s testServer) {
 	if !got["a1"] || !got["b1"] || time.Since(began) > 10*time.Second {
 		t.Errorf("got %v after %s, want a1 and b1 soon", got, time.Since(began))
 	}
+}
+
+func remembersAcks(t *testing.T, s testServer) {
+	b := openRemote(t, s, quiet())
+	config := QueueConfig{Group: "g", Concurrency: 4}
+	out := listen(t, b.Queue(config), "topic")
+	send(t, b, "topic", keyed("a", "a1"), keyed("b", "b1"), keyed("c", "c1"))
+	for range 3 {
+		if m := take(t, out); m.UUID != "b1" {
+			m.Ack()
+		}
+	}
+	closeSoon(t, b)
+	b = openRemote(t, s, quiet())
+	again := listen(t, b.Queue(config), "topic")
+	takeAndAck(t, again, "b1")
+	send(t, b, "topic", keyed("d", "d1"))
+	takeAndAck(t, again, "d1")
 }
 
 func returnsWhenContextIsDone(t *testing.T, s testServer) {

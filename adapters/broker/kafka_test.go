@@ -257,3 +257,19 @@ func TestKafkaGoesOnWithAPartitionThatCameBack(t *testing.T) {
 		m.Ack()
 	}
 }
+
+func TestKafkaReturnsInTimeFromAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	s := startKafka(t).(*kafkaServer)
+	b := openRemote(t, s, quiet())
+	out := listen(t, b.Queue(QueueConfig{Group: "g"}), "topic")
+	worksAgain(t, b, out, "before")
+	thaw := make(chan struct{})
+	s.running.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+		<-thaw // it has one goroutine for all
+		return nil, nil, false
+	})
+	publishFails(t, b)
+	closeSoon(t, b)
+	close(thaw)
+}

@@ -246,3 +246,16 @@ func TestNATSPassesTheUniversalSuite(t *testing.T) {
 		})
 	}
 }
+
+func TestNATSReturnsInTimeFromAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	s := startNATS(t)
+	p := startProxy(t, strings.TrimPrefix(s.address(), "nats://"))
+	b := openRemote(t, &natsAddress{p.before(s.address())}, quiet())
+	out := listen(t, b.Queue(QueueConfig{Group: "g"}), "topic")
+	worksAgain(t, b, out, "before")
+	p.gate.Lock()
+	publishFails(t, b)
+	closeSoon(t, b)
+	p.gate.Unlock()
+}

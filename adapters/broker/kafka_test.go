@@ -135,8 +135,10 @@ func TestKafkaPoisonHoldsUpItsPartitionOnly(t *testing.T) {
 			others++
 		}
 	}
-	for others > 0 {
+	for deadline := time.Now().Add(patience); others > 0; {
 		switch m := take(t, out); {
+		case time.Now().After(deadline):
+			t.Fatalf("%d messages of other partitions wait for %s", others, poison)
 		case m.UUID == poison:
 			m.Nack()
 		case partition(m.UUID) == partition(poison):

@@ -343,7 +343,8 @@ sql_server() {
 	local name=$1 program=$2
 	shift 2
 	sql_setup >"$state/$name/setup.sql"
-	launch "$state/$name/pid" "$name" "$program" --no-defaults --user=root "--datadir=$state/$name/data" \
+	mkdir -p "$state/$name/tmp"
+	launch "$state/$name/pid" "$name" "$program" --no-defaults --user=root "--datadir=$state/$name/data" "--tmpdir=$state/$name/tmp" \
 		--bind-address=127.0.0.1 "--port=${port[$name]}" "--socket=/run/$name.sock" "--pid-file=/run/$name.pid" \
 		--skip-name-resolve "--init-file=$state/$name/setup.sql" "${durable[@]}" "$@"
 }
@@ -354,14 +355,14 @@ first_time() {
 	shift
 	[ -d "$state/$name/data" ] && return
 	rm -rf "$state/$name/data.part"
-	mkdir "$state/$name/data.part"
+	mkdir -p "$state/$name/data.part" "$state/$name/tmp" # the packages' own /tmp is everybody's
 	logged run "$name" "$@"
 	mv "$state/$name/data.part" "$state/$name/data"
 }
 
 begin_mariadb() {
 	# Without --skip-test-db there is a user without a name at localhost.
-	first_time mariadb mariadb-install-db --no-defaults --user=root "--datadir=$state/mariadb/data.part" --skip-test-db
+	first_time mariadb mariadb-install-db --no-defaults --user=root "--datadir=$state/mariadb/data.part" "--tmpdir=$state/mariadb/tmp" --skip-test-db
 	# The character set is what Debian's configuration says; MariaDB itself says latin1.
 	sql_server mariadb mariadbd --character-set-server=utf8mb4 --collation-server=utf8mb4_general_ci
 }

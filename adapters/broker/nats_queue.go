@@ -171,7 +171,7 @@ func (s *natsSubscription) work(ctx context.Context) {
 		case acked:
 			err = m.Ack()
 		case nacked:
-			err = m.NakWithDelay(s.broker.config.delay(deliveries(m)))
+			err = m.NakWithDelay(s.broker.config.delay(natsDeliveries(m)))
 		case unanswered:
 			err = m.Nak()
 		}
@@ -196,7 +196,7 @@ func (s *natsSubscription) deliver(ctx context.Context, from jetstream.Msg) answ
 }
 
 // deliveries is how often the server has sent the message.
-func deliveries(m jetstream.Msg) int {
+func natsDeliveries(m jetstream.Msg) int {
 	meta, err := m.Metadata()
 	if err != nil {
 		return 1 // it is not from a stream; nobody will send it again

@@ -141,7 +141,7 @@ func TestNATSForgetsWhatEveryGroupHasAcked(t *testing.T) {
 	}
 	paid := listen(t, b.Queue(QueueConfig{Group: "paid", Types: []string{"order.paid"}}), "topic")
 	all := listen(t, b.Queue(QueueConfig{Group: "all"}), "topic")
-	send(t, b, "topic", typed("order.paid", "1"), typed("order.placed", "2"))
+	send(t, b, "topic", ofType("order.paid", "1"), ofType("order.placed", "2"))
 	takeAndAck(t, all, "1")
 	takeAndAck(t, all, "2")
 	wantKept(1)
@@ -203,7 +203,7 @@ func TestNATSTopicsDoNotOverlap(t *testing.T) {
 	b := openNATSWithStream(t)
 	for _, topic := range []string{"a", "a.b", "a.b.c", "a_b", "a=2Eb", "A b", "a.*", "a.>", ""} {
 		out := listen(t, b.Queue(QueueConfig{Group: "g.1 *"}), topic)
-		send(t, b, topic, typed("b", "to "+topic), typed("b.c", "again to "+topic))
+		send(t, b, topic, ofType("b", "to "+topic), ofType("b.c", "again to "+topic))
 		takeAndAck(t, out, "to "+topic)
 		takeAndAck(t, out, "again to "+topic)
 	}

@@ -59,7 +59,7 @@ func within(t *testing.T, d time.Duration, m *message.Message) *message.Message 
 	return m
 }
 
-func typed(messageType, id string) *message.Message {
+func ofType(messageType, id string) *message.Message {
 	m := keyed("key of "+id, id)
 	m.Metadata.Set(TypeHeader, messageType)
 	return m
@@ -218,7 +218,7 @@ func filtersTypes(t *testing.T, s testServer) {
 	all := listen(t, b.Queue(QueueConfig{Group: "all"}), "topic")
 	some := listen(t, b.Queue(QueueConfig{Group: "some", Types: []string{"order.paid", "order.shipped"}}), "topic")
 	for i, messageType := range []string{"order.placed", "order.paid", "", "order.pai", "order.shipped"} {
-		send(t, b, "topic", typed(messageType, fmt.Sprint(i)))
+		send(t, b, "topic", ofType(messageType, fmt.Sprint(i)))
 		takeAndAck(t, all, fmt.Sprint(i))
 	}
 	got := map[string]bool{}

@@ -27,10 +27,14 @@ func TestMySQLFailureHarmsNobodyElseInTheTransaction(t *testing.T) {
 			for range 3 {
 				oneFails(t, s, func(release func()) {
 					// The writer waits here with a transaction of one write while the others gather.
+					lease, err := s.Acquire(t.Context(), "follow held", "a", time.Hour)
+					if err != nil {
+						t.Fatal(err)
+					}
 					hold := begin(t, raw)
 					execTx(t, hold, "INSERT INTO checkpoints (handler, position) VALUES ('held', 1)")
 					held := make(chan error, 1)
-					go func() { held <- s.OrderViewsProgress("held").Reached(t.Context(), 1) }()
+					go func() { held <- s.OrderViewsProgress("held").Reached(t.Context(), lease, 1) }()
 					waitFor(t, "the writer waits", func() bool { return lockWaits(t, raw) == 1 })
 					release()
 					if err := errors.Join(hold.Rollback(), <-held); err != nil {

@@ -115,8 +115,10 @@ func (m *MySQL) write(name, text string) {
 // initialize makes the data folder.
 func (m *MySQL) initialize(server string) {
 	m.tb.Helper()
-	if err := os.Mkdir(m.dir+"/data", 0o755); err != nil {
-		m.tb.Fatal(err)
+	for _, folder := range []string{"/data", "/tmp"} {
+		if err := os.Mkdir(m.dir+folder, 0o755); err != nil {
+			m.tb.Fatal(err)
+		}
 	}
 	c := m.command("--initialize-insecure", "--secure-file-priv=NULL")
 	if server == "mariadb" {
@@ -154,7 +156,7 @@ func (m *MySQL) command(args ...string) *exec.Cmd {
 	}
 	all := []string{
 		"--library-path", libraries[0], m.root + "/usr/sbin/" + m.program, "--no-defaults", "--datadir=" + m.dir + "/data",
-		"--basedir=" + m.root + "/usr", "--lc-messages-dir=" + m.root + "/usr/share/mysql",
+		"--tmpdir=" + m.dir + "/tmp", "--basedir=" + m.root + "/usr", "--lc-messages-dir=" + m.root + "/usr/share/mysql",
 	}
 	if os.Getuid() == 0 {
 		all = append(all, "--user=root")

@@ -16,7 +16,8 @@ import (
 
 const (
 	// rabbitPatience is how long somebody who needs the broker waits for it after
-	// it has gone. Then he learns at once that it is away.
+	// it has gone, or for as long as the first attempt to reach it takes. Then he
+	// learns at once that it is away.
 	rabbitPatience = time.Second
 
 	// rabbitCallTimeout is for a question to the broker that it answers at once if
@@ -50,6 +51,7 @@ type rabbitConnection struct {
 	link    *rabbitLink   // nil while there is none
 	changed chan struct{} // closed with the next change of link
 	since   time.Time     // when link became what it is
+	failed  bool          // whether an attempt to connect has failed since then
 }
 
 func newRabbitConnection(address, name string, log *slog.Logger, prepare func(*rabbitLink) error) *rabbitConnection {
@@ -78,6 +80,9 @@ func (c *rabbitConnection) await(ctx context.Context) (*rabbitLink, error) {
 	for {
 		c.mu.Lock()
 		link, changed, patience := c.link, c.changed, time.Until(c.since.Add(rabbitPatience))
+		if !c.failed {
+			patience += rabbitCallTimeout
+		}
 		c.mu.Unlock()
 		switch {
 		case c.ctx.Err() != nil:
@@ -100,12 +105,16 @@ func (c *rabbitConnection) await(ctx context.Context) (*rabbitLink, error) {
 	}
 }
 
-// set makes link the one to use. A failed attempt to connect again does not give
-// those who wait more patience.
+// set makes link the one to use.
 func (c *rabbitConnection) set(link *rabbitLink) {
+	c.change(func() { c.link, c.since, c.failed = link, time.Now(), false })
+}
+
+// change tells those who wait that something is new.
+func (c *rabbitConnection) change(what func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.link, c.since = link, time.Now()
+	what()
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
@@ -119,6 +128,7 @@ func (c *rabbitConnection) run() {
 		if err != nil {
 			if attempts++; attempts == 1 { // and not every second for hours
 				c.log.Warn("rabbitmq cannot be reached, trying again", "error", err)
+				c.change(func() { c.failed = true })
 			}
 			c.pause(backoff)
 			backoff = min(2*backoff, rabbitMaxBackoff)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	amqp "github.com/rabbitmq/amqp091-go"
-	"go.uber.org/goleak"
 )
 
 func TestRabbitMQOperatorReadsNamesAndHeaders(t *testing.T) {
@@ -112,30 +111,6 @@ func (h *rabbitHost) peek(tb testing.TB, queue string) string {
 	return strings.Join(append(all, messages[0].Payload), " ")
 }
 
-func TestRabbitMQRemoveTakesOneMessageOutOfItsQueue(t *testing.T) {
-	onRabbits(t, func(t *testing.T, host *rabbitHost) {
-		r := openRabbit(t, host.address, RabbitMQConfig{})
-		rabbitQueue(t, r, "topic", QueueConfig{Group: "g"})
-		rabbitPublish(t, r, "topic", typed("1", "t"), typed("2", "t"), typed("3", "t"))
-		for _, want := range []bool{true, false} {
-			if removed, err := r.Remove(t.Context(), "topic.g", "2"); removed != want || err != nil {
-				t.Errorf("remove returned %v and %v, want %v", removed, err, want)
-			}
-		}
-		out := rabbitSubscribe(t, r, "topic", QueueConfig{Group: "g"})
-		for _, id := range []string{"1", "3"} {
-			msg := rabbitReceive(t, out)
-			if msg.UUID != id {
-				t.Errorf("got message %s, want %s", msg.UUID, id)
-			}
-			msg.Ack()
-		}
-		if _, err := r.Remove(t.Context(), "no such queue", "2"); err == nil {
-			t.Error("remove from a queue that is not there is no error")
-		}
-	})
-}
-
 func TestRabbitMQHandsOutMessagesOfAKeyOneAtATimeAndInOrder(t *testing.T) {
 	onRabbits(t, func(t *testing.T, host *rabbitHost) {
 		r := openRabbit(t, host.address, RabbitMQConfig{})
@@ -232,127 +207,4 @@ func TestRabbitMQPassesOverWhatAnOldBindingBrings(t *testing.T) {
 		}
 		host.wantDepth(t, "topic.g", 0)
 	})
-}
-
-func TestRabbitMQReadsMessagesOfOthers(t *testing.T) {
-	onRabbits(t, func(t *testing.T, host *rabbitHost) {
-		r := openRabbit(t, host.address, RabbitMQConfig{})
-		out := rabbitSubscribe(t, r, "topic", QueueConfig{Group: "g"})
-		_, channel := host.dial(t)
-		headers := amqp.Table{"text": "a", "number": int32(7), "yes": true, "bytes": []byte("b"),
-			"at": time.Unix(0, 0), "list": []any{"x"}, "table": amqp.Table{"x": "y"}, "nil": nil}
-		if err := channel.Publish("topic", "", true, false, amqp.Publishing{Headers: headers, Body: []byte("body")}); err != nil {
-			t.Fatal(err)
-		}
-		msg := rabbitReceive(t, out)
-		want := "map[at:1970-01-01T00:00:00Z bytes:b number:7 text:a yes:true]"
-		if got := fmt.Sprint(msg.Metadata); got != want || string(msg.Payload) != "body" {
-			t.Errorf("got %s with %s, want %s", msg.Payload, got, want)
-		}
-		msg.Ack()
-
-		long := strings.Repeat("x", 300)
-		odd := message.NewMessage(long, nil)
-		odd.Metadata.Set("correlation_id", long)
-		rabbitPublish(t, r, "topic", odd)
-		if msg := rabbitReceive(t, out); msg.UUID != long || msg.Metadata.Get("correlation_id") != long || len(msg.Metadata) != 1 {
-			t.Errorf("got message %s with %v", msg.UUID, msg.Metadata)
-		} else {
-			msg.Ack()
-		}
-		odd.Metadata.Set(long, "a name that AMQP does not take")
-		for _, bad := range []*message.Message{odd, typed("1", long)} {
-			if err := r.Publish("topic", bad); err == nil || errors.Is(err, errRabbitUnknown) {
-				t.Errorf("publish of a name that is too long returned %v", err)
-			}
-		}
-	})
-}
-
-func TestRabbitMQGivesUpOnAServerThatDoesNotAnswer(t *testing.T) {
-	onRabbits(t, func(t *testing.T, host *rabbitHost) {
-		proxy := newRabbitProxy(t, host.address)
-		r := openRabbit(t, proxy.address, RabbitMQConfig{ConfirmTimeout: 300 * time.Millisecond})
-		rabbitQueue(t, openRabbit(t, host.address, RabbitMQConfig{}), "topic", QueueConfig{Group: "g"})
-		rabbitPublish(t, r, "topic", typed("1", "t"))
-
-		proxy.freeze()
-		hasty := typed("2", "t")
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		hasty.SetContext(ctx)
-		if err := r.Publish("topic", hasty); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errRabbitUnknown) {
-			t.Errorf("publish returned %v, want that its context is done", err)
-		}
-		if seen := proxy.connections(); seen != 1 {
-			t.Errorf("a context of a message has cost the connection: there are %d", seen)
-		}
-		began := time.Now()
-		if err := r.Publish("topic", typed("3", "t")); !errors.Is(err, errRabbitUnknown) {
-			t.Errorf("publish returned %v, want that it is not confirmed", err)
-		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("publish gave up after %v, want 300ms", took)
-		}
-		proxy.thaw()
-		rabbitPublishSoon(t, r, "topic", typed("4", "t"))
-		if seen := proxy.connections(); seen < 2 {
-			t.Error("the connection that did not answer is still in use")
-		}
-	})
-}
-
-// Not parallel: goleak looks at every goroutine there is.
-func TestRabbitMQCloseLeavesNoGoroutine(t *testing.T) {
-	for _, server := range rabbitServers {
-		for _, away := range []bool{false, true} {
-			t.Run(fmt.Sprint(server, " away ", away), func(t *testing.T) {
-				host := newRabbitHost(t, server)
-				proxy := newRabbitProxy(t, host.address)
-				running := goleak.IgnoreCurrent()
-				r := openRabbit(t, proxy.address, RabbitMQConfig{})
-				out := rabbitSubscribe(t, r, "topic", QueueConfig{Group: "g", Concurrency: 4})
-				for i := range 8 {
-					rabbitPublish(t, r, "topic", typed(fmt.Sprint(i), "t"))
-				}
-				rabbitReceive(t, out).Ack()
-				rabbitReceive(t, out).Nack()
-				rabbitReceive(t, out)
-				if away {
-					proxy.down()
-				}
-				for range 2 {
-					if err := r.Close(); err != nil {
-						t.Error(err)
-					}
-				}
-				if err := r.Publish("topic", typed("1", "t")); !errors.Is(err, ErrClosed) {
-					t.Errorf("publish returned %v, want ErrClosed", err)
-				}
-				proxy.down() // its goroutines end with its connections
-				goleak.VerifyNone(t, running)
-			})
-		}
-	}
-}
-
-func TestOpenKnowsRabbitMQAndKeepsItsPassword(t *testing.T) {
-	t.Parallel()
-	for _, address := range []string{"amqp://u:secret@host:notaport/", "amqps:// u:secret@host"} {
-		if b, err := Open(t.Context(), address, Config{}); err == nil || strings.Contains(err.Error(), "secret") {
-			t.Errorf("open %s returned %v and %v", address, b, err)
-		}
-	}
-	b, err := Open(t.Context(), "amqp://guest:guest@127.0.0.1:1/", Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := b.Ping(ctx); !errors.Is(err, errRabbitAway) {
-		t.Errorf("ping returned %v, want that the broker is away", err)
-	}
-	if err := b.Close(); err != nil {
-		t.Error(err)
-	}
 }

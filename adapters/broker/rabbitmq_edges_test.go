@@ -81,6 +81,7 @@ func TestRabbitMQGivesUpOnAServerThatDoesNotAnswer(t *testing.T) {
 
 		proxy.freeze()
 		hasty := typed("2", "t")
+		hasty.Payload = make([]byte, 12<<20) // more than the socket takes
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		hasty.SetContext(ctx)
@@ -101,6 +102,31 @@ func TestRabbitMQGivesUpOnAServerThatDoesNotAnswer(t *testing.T) {
 		rabbitPublishSoon(t, r, "topic", typed("4", "t"))
 		if seen := proxy.connections(); seen < 2 {
 			t.Error("the connection that did not answer is still in use")
+		}
+	})
+}
+
+func TestRabbitMQCloseDoesNotWaitForASubscriptionThatBegins(t *testing.T) {
+	onRabbits(t, func(t *testing.T, host *rabbitHost) {
+		proxy := newRabbitProxy(t, host.address)
+		r := openRabbit(t, proxy.address, RabbitMQConfig{})
+		rabbitQueue(t, r, "topic", QueueConfig{Group: "g"}) // and the connection is there
+		proxy.freeze()
+		subscribed := make(chan error, 1)
+		go func() {
+			_, err := r.Queue(QueueConfig{Group: "g"}).Subscribe(t.Context(), "topic")
+			subscribed <- err
+		}()
+		eventually(t, "the subscription asks the server", proxy.holds)
+		began := time.Now()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("close took %v", took)
+		}
+		if err := <-subscribed; err != nil {
+			t.Errorf("subscribe returned %v, want a channel that is closed", err)
 		}
 	})
 }

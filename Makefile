@@ -37,9 +37,9 @@ demo: build ## walk a first order by curl, on the service that runs or on one of
 test: tools verify lint fuzz race ## everything that has to be green; what CI runs
 
 .PHONY: race
-race: ## all tests, with the race detector where it sees the code at work
-	go test -timeout 20m ./cmd/millrace/crashtest
-	go test -race -timeout 20m $$(go list ./... | grep -v /crashtest)
+race: ## all tests, with the race detector where it sees the code at work; starts the servers they need
+	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/crashtest
+	@scripts/with-servers.sh go test -race -timeout 20m $$(go list ./... | grep -v /crashtest)
 
 .PHONY: fuzz
 fuzz: ## every fuzz test, FUZZ_TIME (10s) each

@@ -14,7 +14,8 @@ import (
 )
 
 // Broker carries messages from publishers to queues. All its methods are safe for
-// concurrent use. Every implementation passes brokertest.Test.
+// concurrent use. Every implementation passes Watermill's suite, and Millrace runs one
+// and the same suite on all of them.
 type Broker interface {
 	// Publish returns once the broker is answerable for the messages: it has
 	// them in every queue that wants them, on disk where there is one. It returns

@@ -159,7 +159,7 @@ func TestKafkaGroupsShareTheirPartitions(t *testing.T) {
 		listen(t, one.Queue(config), "topic"),
 		listen(t, other.Queue(config), "topic"),
 	}
-	eventually(t, patience, func() error {
+	succeeds(t, patience, func() error {
 		got := map[<-chan *message.Message]bool{}
 		for i := range 64 {
 			send(t, one, "topic", keyed(strconv.Itoa(i), strconv.Itoa(i)))

@@ -131,7 +131,7 @@ func TestNATSForgetsWhatEveryGroupHasAcked(t *testing.T) {
 	b := openNATSWithStream(t)
 	wantKept := func(want uint64) {
 		t.Helper()
-		eventually(t, patience, func() error {
+		succeeds(t, patience, func() error {
 			s, err := b.stream.Stream(t.Context(), "topic")
 			if err == nil && s.CachedInfo().State.Msgs != want {
 				err = fmt.Errorf("%d messages are kept, want %d", s.CachedInfo().State.Msgs, want)

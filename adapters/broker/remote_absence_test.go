@@ -44,14 +44,14 @@ func publishFails(t *testing.T, b Broker) {
 func worksAgain(t *testing.T, b Broker, out <-chan *message.Message, id string) {
 	t.Helper()
 	began := time.Now()
-	eventually(t, 5*time.Second, func() error {
+	succeeds(t, 5*time.Second, func() error {
 		return b.Publish("topic", within(t, time.Second, keyed("a", id)))
 	})
 	takeUntil(t, out, id)
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it worked again after %s, want 5s at most", took)
 	}
-	eventually(t, 5*time.Second, func() error { return b.Ping(t.Context()) })
+	succeeds(t, 5*time.Second, func() error { return b.Ping(t.Context()) })
 }
 
 // takeUntil wants one message among others.
@@ -136,5 +136,5 @@ func testRemoteLeavesNoGoroutines(t *testing.T, start func(*testing.T) testServe
 		}
 		closeSoon(t, b)
 	}
-	eventually(t, patience, func() error { return goleak.Find(before) })
+	succeeds(t, patience, func() error { return goleak.Find(before) })
 }

@@ -108,8 +108,8 @@ func takeAndAck(t *testing.T, out <-chan *message.Message, id string) {
 	m.Ack()
 }
 
-// eventually repeats try until it returns nil.
-func eventually(t *testing.T, limit time.Duration, try func() error) {
+// succeeds repeats try until it returns nil.
+func succeeds(t *testing.T, limit time.Duration, try func() error) {
 	t.Helper()
 	deadline := time.Now().Add(limit)
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -114,12 +114,11 @@ func (p *rabbitProxy) copy(to, from net.Conn) {
 func (p *rabbitProxy) freeze() { p.set(func() { p.frozen = true }) }
 func (p *rabbitProxy) thaw()   { p.set(func() { p.frozen = false }) }
 
-// down cuts all connections and lets nobody in until up.
+// down cuts all connections and lets nobody in any more.
 func (p *rabbitProxy) down() {
 	p.set(func() { p.refuse = true })
 	p.cut()
 }
-func (p *rabbitProxy) up() { p.set(func() { p.refuse = false }) }
 
 // cut breaks the connections that there are.
 func (p *rabbitProxy) cut() {

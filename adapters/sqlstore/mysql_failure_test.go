@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/es/estest"
 	"github.com/millrace/millrace/internal/servertest"
@@ -200,6 +201,41 @@ func TestMySQLLockedRowHoldsUpNobodyElseForLong(t *testing.T) {
 		}
 		if v := versionOf(t, s, "order-held"); v != 1 {
 			t.Errorf("the stream is at version %d, want 1", v)
+		}
+	})
+}
+
+// The server ends the smaller of two transactions that wait for each other. Here
+// that is ours, which consists of one write.
+func TestMySQLVictimOfADeadlockRunsAgain(t *testing.T) {
+	onServers(t, func(t *testing.T, address string) {
+		s, raw := openMySQL(t, address), servertest.Connect(t, address)
+		views := sqlstore.OrderViews{Store: s}
+		if err := estest.SaveOne(t.Context(), views, "1", query.Order{}, 0, 1); err != nil {
+			t.Fatal(err)
+		}
+		for from := es.Version(1); from < 4; from++ {
+			larger := begin(t, raw)
+			for i := range 200 {
+				execTx(t, larger, "INSERT INTO checkpoints (handler, position) VALUES (?, 1)", fmt.Sprint(i))
+			}
+			execTx(t, larger, "UPDATE order_search SET words = CONCAT(words, ' .') WHERE id = '1'")
+			saved := make(chan error, 1)
+			go func() { // its words are new, so that it changes both tables
+				cart := order.Cart{{Title: fmt.Sprint("pizza ", from)}}
+				saved <- estest.SaveOne(t.Context(), views, "1", query.Order{Items: cart}, from, from+1)
+			}()
+			waitFor(t, "the save waits", func() bool { return lockWaits(t, raw) == 1 })
+			execTx(t, larger, "SELECT version FROM order_views WHERE id = '1' FOR UPDATE")
+			if err := larger.Rollback(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-saved; err != nil {
+				t.Errorf("the victim: %v", err)
+			}
+		}
+		if v, err := views.Seen(t.Context(), "1"); v != 4 || err != nil {
+			t.Errorf("the view is at version %d, want 4; error %v", v, err)
 		}
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/es/estest"
+	"github.com/millrace/millrace/internal/servertest"
 )
 
 // An error from COMMIT means that nobody knows. Whichever it was, the write is
@@ -217,4 +218,49 @@ func wantTruth(t *testing.T, s *sqlstore.Store, stream es.Stream, attempts []att
 	if len(kept) > 0 {
 		t.Errorf("%s holds records of %d appends that nobody has made", stream, len(kept))
 	}
+}
+
+// Servers, and what stands before them, close connections that nobody uses.
+func TestMySQLWritesThoughTheServerHasClosedItsConnection(t *testing.T) {
+	onServers(t, func(t *testing.T, address string) {
+		openMySQL(t, address) // and migrate
+		s, err := sqlstore.Open(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() }) // may say that it has lost connections
+		raw := servertest.Connect(t, address)
+		raw.SetMaxOpenConns(1)
+		for version := range es.Version(5) {
+			if err := s.Append(t.Context(), addition("order-1", version, 1)); err != nil {
+				t.Fatalf("append at %d: %v", version, err)
+			}
+			if v := versionOf(t, s, "order-1"); v != version+1 {
+				t.Errorf("the stream is at version %d, want %d", v, version+1)
+			}
+			var ids []int
+			rows, err := raw.Query("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for rows.Next() {
+				var id int
+				if err := rows.Scan(&id); err != nil {
+					t.Fatal(err)
+				}
+				ids = append(ids, id)
+			}
+			if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(ids) == 0 {
+				t.Fatalf("the store has %d connections, error %v", len(ids), err)
+			}
+			for _, id := range ids {
+				execRaw(t, raw, fmt.Sprint("KILL ", id))
+			}
+			waitFor(t, "the connections are gone", func() bool {
+				var left int
+				err := raw.QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()").Scan(&left)
+				return err == nil && left == 0
+			})
+		}
+	})
 }

@@ -69,7 +69,7 @@ type kind struct {
 
 // kinds are in the order in which they are run in a transaction, which is the
 // same in all of them so that two cannot wait for each other.
-var kinds = []*kind{acceptKind, appendKind, finishKind, forwardKind, saveOrderKind, saveProcessKind, otherKind}
+var kinds = []*kind{acceptKind, appendKind, finishKind, forwardKind, saveOrderKind, saveProcessKind, settleKind, putKind, claimKind, otherKind}
 
 func startCommitter(db *sql.DB, d dialect) *committer {
 	c := &committer{
@@ -90,6 +90,21 @@ func (c *committer) do(ctx context.Context, k *kind, arg any) error {
 	}
 	<-w.done
 	return w.err
+}
+
+// attempt is do for a write that the caller may leave undecided: when ctx is done it
+// returns, though the write may yet be carried out.
+func (c *committer) attempt(ctx context.Context, k *kind, arg any) error {
+	w := &write{kind: k, arg: arg, done: make(chan struct{})}
+	if err := c.enqueue(ctx, w); err != nil {
+		return err
+	}
+	select {
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (c *committer) enqueue(ctx context.Context, w *write) error {

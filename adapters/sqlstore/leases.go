@@ -15,8 +15,8 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 	lease := es.Lease{Name: name, Holder: holder}
 	err := s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
 		var (
-			current      string
-			expires, now int64
+			current string
+			expires int64
 		)
 		lease.Epoch = 0
 		err := t.each(ctx, "SELECT holder, epoch, expires_at FROM leases WHERE name = ?"+t.dialect.forUpdate, []any{name}, func(rows *sql.Rows) error {
@@ -25,9 +25,9 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 		if err != nil {
 			return fmt.Errorf("read lease %s: %w", name, err)
 		}
-		err = t.each(ctx, "SELECT "+t.dialect.now, nil, func(rows *sql.Rows) error { return rows.Scan(&now) })
+		now, err := t.now(ctx)
 		if err != nil {
-			return fmt.Errorf("ask for the time: %w", err)
+			return err
 		}
 		from := es.Version(lease.Epoch)
 		switch {

@@ -108,7 +108,8 @@ func wanted(types []string, m *message.Message) bool {
 
 // Open returns the broker at an address such as "memory:" or
 // "amqp://user:password@host:5672/". A server that is away is no error: the
-// broker goes on trying to reach it, and Ping tells.
+// broker goes on trying to reach it, and Ping tells. Queues in the store are
+// opened by NewSQL instead, which needs the store.
 func Open(ctx context.Context, address string, c Config) (Broker, error) {
 	scheme, _, found := strings.Cut(address, ":")
 	open, known := openers[scheme]
@@ -144,4 +145,6 @@ var openers = map[string]func(ctx context.Context, address string, c Config) (Br
 	"memory": openMemory,
 	"kafka":  openKafka,
 	"nats":   openNATS,
+	"redis":  openRedis,
+	"rediss": openRedis,
 }

@@ -45,6 +45,7 @@ var rules = []rule{
 	{folder: "internal/es", allows: []string{"internal/es"}, tests: testTools},
 	{folder: "app", allows: []string{"app", "domain", "internal/es"}, tests: testTools},
 	{folder: "adapters", allows: []string{thirdParty, "app", "domain", "internal"}},
+	{folder: "adapters/broker", allows: []string{thirdParty, "app", "domain", "internal"}, tests: []string{"adapters/sqlstore"}},
 	{folder: "ports", allows: []string{thirdParty, "app", "domain", "internal", "api"}},
 	{folder: "cmd", allows: []string{thirdParty, "adapters", "api", "app", "cmd", "domain", "internal", "ports"}},
 	{folder: "internal", allows: []string{thirdParty, "internal"}},

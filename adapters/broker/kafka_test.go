@@ -74,7 +74,7 @@ func TestKafkaLeavesNoGoroutines(t *testing.T) {
 func TestKafkaNewGroupBeginsWithTheOldestMessage(t *testing.T) {
 	t.Parallel()
 	b := openRemote(t, startKafka(t), quiet())
-	send(t, b, "topic", keyed("a", "a1"))
+	sendTo(t, b, "topic", keyed("a", "a1"))
 	takeAndAck(t, listen(t, b.Queue(QueueConfig{Group: "g"}), "topic"), "a1")
 	takeAndAck(t, listen(t, b.Queue(QueueConfig{Group: "late"}), "topic"), "a1")
 }
@@ -90,7 +90,7 @@ func TestKafkaKeepsTheOrderOfAKey(t *testing.T) {
 	for i := range keys * perKey {
 		messages = append(messages, keyed(strconv.Itoa(i%keys), strconv.Itoa(i)))
 	}
-	send(t, b, "topic", messages...)
+	sendTo(t, b, "topic", messages...)
 
 	acks := make(map[string]int) // by key
 	nacked := make(map[string]bool)
@@ -124,7 +124,7 @@ func TestKafkaPoisonHoldsUpItsPartitionOnly(t *testing.T) {
 		messages = append(messages, keyed(strconv.Itoa(i), strconv.Itoa(i)))
 	}
 	poison := messages[0].UUID
-	send(t, b, "topic", messages...)
+	sendTo(t, b, "topic", messages...)
 	partition := func(id string) int {
 		p := kgo.StickyKeyPartitioner(nil).ForTopic("topic")
 		return p.Partition(&kgo.Record{Key: []byte(id)}, kafkaPartitions)
@@ -162,7 +162,7 @@ func TestKafkaGroupsShareTheirPartitions(t *testing.T) {
 	succeeds(t, patience, func() error {
 		got := map[<-chan *message.Message]bool{}
 		for i := range 64 {
-			send(t, one, "topic", keyed(strconv.Itoa(i), strconv.Itoa(i)))
+			sendTo(t, one, "topic", keyed(strconv.Itoa(i), strconv.Itoa(i)))
 			var out <-chan *message.Message
 			var m *message.Message
 			select {
@@ -186,7 +186,7 @@ func TestKafkaGroupsShareTheirPartitions(t *testing.T) {
 func TestKafkaMakesTopicsWithManyPartitions(t *testing.T) {
 	t.Parallel()
 	b := openRemote(t, startKafka(t), quiet()).(*Kafka)
-	send(t, b, "topic", keyed("a", "a1"))
+	sendTo(t, b, "topic", keyed("a", "a1"))
 	m, err := kmsg.NewPtrMetadataRequest().RequestWith(t.Context(), b.client)
 	if err != nil {
 		t.Fatal(err)
@@ -245,7 +245,7 @@ func TestKafkaGoesOnWithAPartitionThatCameBack(t *testing.T) {
 		missing[id] = true
 		messages = append(messages, keyed(id, id))
 	}
-	send(t, one, "topic", messages...)
+	sendTo(t, one, "topic", messages...)
 	first := take(t, out)
 	delete(missing, first.UUID)
 

@@ -161,18 +161,6 @@ func await(t *testing.T, out <-chan *message.Message) *message.Message {
 	return nil
 }
 
-// eventually wants that something comes true within 5s.
-func eventually(t *testing.T, what string, isTrue func() bool) {
-	t.Helper()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for begun := time.Now(); !isTrue(); <-again.C {
-		if took := time.Since(begun); took > 5*time.Second {
-			t.Fatalf("after %v it is not true that %s", took, what)
-		}
-	}
-}
-
 // nothing wants no message for a while.
 func nothing(t *testing.T, out <-chan *message.Message, d time.Duration) {
 	t.Helper()

@@ -87,7 +87,7 @@ func TestNATSPublishingWithoutAQueueIsAnError(t *testing.T) {
 
 	b2 := openRemote(t, &natsAddress{b.conn.ConnectedUrl()}, quiet())
 	subscribeInitialize(t, b2.Queue(QueueConfig{Group: "g"}))
-	send(t, b, "topic", keyed("a", "a2"))
+	sendTo(t, b, "topic", keyed("a", "a2"))
 
 	// The server would drop the message now, and say that it has it.
 	if err := b.stream.DeleteConsumer(t.Context(), "topic", "g"); err != nil {
@@ -117,12 +117,12 @@ func TestNATSNackedMessagesHoldUpNobodyElse(t *testing.T) {
 	out := listen(t, b.Queue(QueueConfig{Group: "g"}), "topic")
 	const poison = 1_500 // more than the server has in flight unless it is told otherwise
 	for i := range poison {
-		send(t, b, "topic", keyed("a", fmt.Sprint("poison ", i)))
+		sendTo(t, b, "topic", keyed("a", fmt.Sprint("poison ", i)))
 	}
 	for range poison {
 		take(t, out).Nack()
 	}
-	send(t, b, "topic", keyed("a", "a1"))
+	sendTo(t, b, "topic", keyed("a", "a1"))
 	takeAndAck(t, out, "a1")
 }
 
@@ -141,7 +141,7 @@ func TestNATSForgetsWhatEveryGroupHasAcked(t *testing.T) {
 	}
 	paid := listen(t, b.Queue(QueueConfig{Group: "paid", Types: []string{"order.paid"}}), "topic")
 	all := listen(t, b.Queue(QueueConfig{Group: "all"}), "topic")
-	send(t, b, "topic", ofType("order.paid", "1"), ofType("order.placed", "2"))
+	sendTo(t, b, "topic", ofType("order.paid", "1"), ofType("order.placed", "2"))
 	takeAndAck(t, all, "1")
 	takeAndAck(t, all, "2")
 	wantKept(1)
@@ -170,7 +170,7 @@ func TestNATSDoesNotDeliverAgainWhatIsBeingHandled(t *testing.T) {
 	b.ackWait = 600 * time.Millisecond
 	config := QueueConfig{Group: "g"}
 	one, other := listen(t, b.Queue(config), "topic"), listen(t, b.Queue(config), "topic")
-	send(t, b, "topic", keyed("a", "a1"))
+	sendTo(t, b, "topic", keyed("a", "a1"))
 	var m *message.Message
 	select {
 	case m = <-one:
@@ -193,7 +193,7 @@ func TestNATSDeliversAMessageWithTheSameIDAgain(t *testing.T) {
 	b := openNATSWithStream(t)
 	out := listen(t, b.Queue(QueueConfig{Group: "g"}), "topic")
 	for range 2 {
-		send(t, b, "topic", keyed("a", "a1"))
+		sendTo(t, b, "topic", keyed("a", "a1"))
 		takeAndAck(t, out, "a1")
 	}
 }
@@ -203,7 +203,7 @@ func TestNATSTopicsDoNotOverlap(t *testing.T) {
 	b := openNATSWithStream(t)
 	for _, topic := range []string{"a", "a.b", "a.b.c", "a_b", "a=2Eb", "A b", "a.*", "a.>", ""} {
 		out := listen(t, b.Queue(QueueConfig{Group: "g.1 *"}), topic)
-		send(t, b, topic, ofType("b", "to "+topic), ofType("b.c", "again to "+topic))
+		sendTo(t, b, topic, ofType("b", "to "+topic), ofType("b.c", "again to "+topic))
 		takeAndAck(t, out, "to "+topic)
 		takeAndAck(t, out, "again to "+topic)
 	}

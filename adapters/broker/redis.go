@@ -60,7 +60,7 @@ func openRedis(ctx context.Context, address string, c Config) (Broker, error) {
 	}
 	silenceRedis()
 	c = c.withDefaults()
-	o.ClientName = c.Client
+	o.ClientName = strings.ReplaceAll(c.Client, " ", "_") // a name has no spaces there
 	o.Protocol = 2
 	o.MaxRetries = 1
 	o.DialerRetries = 1

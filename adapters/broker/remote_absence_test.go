@@ -80,7 +80,7 @@ func keepsBacklog(t *testing.T, s testServer) {
 	b := openRemote(t, s, quiet())
 	q := b.Queue(QueueConfig{Group: "g"})
 	subscribeInitialize(t, q)
-	send(t, b, "topic", keyed("a", "a1"), keyed("a", "a2"))
+	sendTo(t, b, "topic", keyed("a", "a1"), keyed("a", "a2"))
 	s.stop()
 	s.start()
 	out := listen(t, q, "topic")

@@ -65,7 +65,7 @@ func ofType(messageType, id string) *message.Message {
 	return m
 }
 
-func send(t *testing.T, b Broker, topic string, messages ...*message.Message) {
+func sendTo(t *testing.T, b Broker, topic string, messages ...*message.Message) {
 	t.Helper()
 	for _, m := range messages {
 		within(t, patience, m)
@@ -158,7 +158,7 @@ func carriesEverything(t *testing.T, s testServer) {
 		"a key: odd": " blanks, 100%,\r\n lines and ü ", "Nats-Msg-Id": "1", "nats-rollup": "all",
 	}
 	for _, want := range []*message.Message{full, message.NewMessage("no metadata and no payload", nil)} {
-		send(t, b, "topic", want.Copy())
+		sendTo(t, b, "topic", want.Copy())
 		got := take(t, out)
 		got.Ack()
 		if got.UUID != want.UUID || string(got.Payload) != string(want.Payload) || !maps.Equal(got.Metadata, want.Metadata) {
@@ -176,7 +176,7 @@ func hasManyInFlight(t *testing.T, s testServer) {
 	for i := range sent {
 		messages = append(messages, keyed(fmt.Sprint("key", i), fmt.Sprint("id", i)))
 	}
-	send(t, b, "topic", messages...)
+	sendTo(t, b, "topic", messages...)
 	var inFlight []*message.Message
 	for range allowed {
 		inFlight = append(inFlight, take(t, out))
@@ -200,7 +200,7 @@ func delaysRedelivery(t *testing.T, s testServer) {
 	c.MaxRedelivery = 400 * time.Millisecond
 	b := openRemote(t, s, c)
 	out := listen(t, b.Queue(QueueConfig{Group: "g"}), "topic")
-	send(t, b, "topic", keyed("a", "a1"))
+	sendTo(t, b, "topic", keyed("a", "a1"))
 	var nacked time.Time
 	for i, least := range []time.Duration{0, c.Redelivery, c.MaxRedelivery, c.MaxRedelivery} {
 		m := take(t, out)
@@ -218,7 +218,7 @@ func filtersTypes(t *testing.T, s testServer) {
 	all := listen(t, b.Queue(QueueConfig{Group: "all"}), "topic")
 	some := listen(t, b.Queue(QueueConfig{Group: "some", Types: []string{"order.paid", "order.shipped"}}), "topic")
 	for i, messageType := range []string{"order.placed", "order.paid", "", "order.pai", "order.shipped"} {
-		send(t, b, "topic", ofType(messageType, fmt.Sprint(i)))
+		sendTo(t, b, "topic", ofType(messageType, fmt.Sprint(i)))
 		takeAndAck(t, all, fmt.Sprint(i))
 	}
 	got := map[string]bool{}
@@ -236,7 +236,7 @@ func givesBack(t *testing.T, s testServer) {
 	b := openRemote(t, s, quiet())
 	first := b.Queue(QueueConfig{Group: "g", Concurrency: 2})
 	out := listen(t, first, "topic")
-	send(t, b, "topic", keyed("a", "a1"), keyed("b", "b1"))
+	sendTo(t, b, "topic", keyed("a", "a1"), keyed("b", "b1"))
 	m := take(t, out)
 	closeSoon(t, first)
 	if _, open := <-out; open {
@@ -262,7 +262,7 @@ func remembersAcks(t *testing.T, s testServer) {
 	b := openRemote(t, s, quiet())
 	config := QueueConfig{Group: "g", Concurrency: 4}
 	out := listen(t, b.Queue(config), "topic")
-	send(t, b, "topic", keyed("a", "a1"), keyed("b", "b1"), keyed("c", "c1"))
+	sendTo(t, b, "topic", keyed("a", "a1"), keyed("b", "b1"), keyed("c", "c1"))
 	for range 3 {
 		if m := take(t, out); m.UUID != "b1" {
 			m.Ack()
@@ -272,7 +272,7 @@ func remembersAcks(t *testing.T, s testServer) {
 	b = openRemote(t, s, quiet())
 	again := listen(t, b.Queue(config), "topic")
 	takeAndAck(t, again, "b1")
-	send(t, b, "topic", keyed("d", "d1"))
+	sendTo(t, b, "topic", keyed("d", "d1"))
 	takeAndAck(t, again, "d1")
 }
 

@@ -47,8 +47,11 @@ func (c *config) storeFlags(f *pflag.FlagSet) {
 
 // brokerFlag is the setting of every command that opens the broker.
 func (c *config) brokerFlag(f *pflag.FlagSet) {
-	f.StringVar(&c.Broker, "broker", "memory:", "what carries commands and events: one of "+strings.Join(broker.Schemes(), ", "))
+	f.StringVar(&c.Broker, "broker", "memory:", "what carries commands and events: one of "+strings.Join(brokerSchemes(), ", "))
 }
+
+// brokerSchemes are the beginnings of the addresses of brokers.
+func brokerSchemes() []string { return append(broker.Schemes(), inStore) }
 
 // has tells whether this process has a role.
 func (c *config) has(role string) bool {
@@ -133,7 +136,7 @@ func (c *config) check(f *pflag.FlagSet) error {
 
 func (c *config) checkBroker() error {
 	before, _, _ := strings.Cut(c.Broker, ":")
-	return oneOf(before+":", broker.Schemes()...)
+	return oneOf(before+":", brokerSchemes()...)
 }
 
 // checkRoles also refuses a split service that would talk to itself.

@@ -34,6 +34,8 @@ var brokers = map[string]func(*testing.T) string{
 	"rabbitmq": func(t *testing.T) string { return servertest.VirtualHost(t, "rabbitmq") },
 	"nats":     servertest.NATS,
 	"kafka":    servertest.Kafka,
+	"sql":      func(*testing.T) string { return "sql:" },
+	"redis":    func(t *testing.T) string { return servertest.StartRedis(t).Address() },
 }
 
 // TestEverywhere is one and the same suite for every broker on every database.

@@ -134,10 +134,15 @@ func (a *assembly) connect(ctx context.Context) (err error) {
 	return err
 }
 
-// openBroker opens the broker at its address. The address sql: is for queues in the
-// store.
+// inStore is the address of a broker whose queues are in the store.
+const inStore = "sql:"
+
+// openBroker opens the broker at its address.
 func openBroker(ctx context.Context, c config, store *sqlstore.Store, log *slog.Logger) (broker.Broker, error) {
 	config := broker.Config{Client: clientName(c), Log: log}
+	if c.Broker == inStore {
+		return broker.NewSQL(sqlstore.Queues{Store: store}, config), nil
+	}
 	b, err := broker.Open(ctx, c.Broker, config)
 	if err != nil {
 		return nil, fmt.Errorf("MILLRACE_BROKER: %w", err)

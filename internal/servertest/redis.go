@@ -25,7 +25,7 @@ type Redis struct {
 func StartRedis(tb testing.TB) *Redis {
 	tb.Helper()
 	Address(tb, "redis") // or the test is to be skipped
-	data := filepath.Join(serversFolder(tb), "redis", "test-"+rand.Text())
+	data := filepath.Join(serversDir(tb), "redis", "test-"+rand.Text())
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		tb.Fatal(err)
 	}
@@ -107,29 +107,6 @@ func (r *Redis) answers() bool {
 	}
 	n, _ := conn.Read(answer) // nothing, if it fails
 	return strings.HasPrefix(string(answer[:n]), "+PONG")
-}
-
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// serversFolder is where scripts/servers.sh keeps what it installs.
-func serversFolder(tb testing.TB) string {
-	tb.Helper()
-	if dir := os.Getenv("MILLRACE_SERVERS_DIR"); dir != "" {
-		return dir
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return filepath.Join(cache, "millrace", "servers")
 }
 
 // repository is the folder of go.mod, above the test's.

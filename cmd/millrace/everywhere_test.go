@@ -141,19 +141,20 @@ func (p place) poison(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.awaitStatus(bad, "draft", "unpaid") // or the letter may be about the first event
+	c.awaitStatus(bad, "draft", "unpaid")
 	execute("INSERT INTO events SELECT stream, 2, ?, 'order.canceled', 1, ?, metadata, occurred_at FROM events WHERE stream = ?",
 		newID(), []byte("garbled"), "order-"+id)
 	execute("INSERT INTO outbox (stream, first_version, last_version) VALUES (?, 2, 2)", "order-"+id)
 	var letters []sqlstore.DeadLetter
 	eventually(t, "there is a dead letter of the view", func() bool {
 		letters = slices.DeleteFunc(deadLettersOf(t, p.store), func(l sqlstore.DeadLetter) bool {
-			return l.Handler != "millrace.events.order-views" || l.Metadata["ce_subject"] != id
+			// A message about the first event may come late, and meet the second one.
+			return l.Handler != "millrace.events.order-views" || l.Metadata["ce_subject"] != id || l.Metadata["ce_type"] != "order.canceled"
 		})
 		return len(letters) > 0
 	})
 	c.put(good+"/cart", fields{"items": newOrder().Items}).want(http.StatusOK)
-	if l := letters[0]; l.Attempts != 3 || !strings.Contains(l.Error, "order.canceled") || l.Metadata["ce_type"] != "order.canceled" {
+	if l := letters[0]; l.Attempts != 3 || !strings.Contains(l.Error, "order.canceled") {
 		t.Errorf("the letter is %+v, want it after 3 attempts, with what went wrong", l)
 	}
 

@@ -133,7 +133,7 @@ func TestVariablesExist(t *testing.T) {
 	named(t, files, `MILLRACE_[A-Z_]+`, false, func(document string, groups []string) {
 		name := groups[0]
 		read := strings.Contains(source, `env("`+name+`")`) || strings.Contains(source, "${"+name+":")
-		if !read && !slices.Contains(known, name) {
+		if !read && !slices.Contains(known, name) && !strings.HasPrefix(name, "MILLRACE_TEST_") { // whose names are put together
 			t.Errorf("%s names %s, which nothing reads", document, name)
 		}
 	})

@@ -2,6 +2,7 @@ package es_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ type trail struct {
 	stuck      es.Position // where a gap keeps the checkpoint, 0 for nowhere
 	stretch    int         // the most positions to look at, 0 for as many as asked for
 	checkpoint es.Position
+	epoch      int64       // of the lease, 0 for the first
+	elsewhere  es.Position // how far somebody else gets once the lease has passed on
 	seen       map[string]bool
 	diary      []string
 
@@ -46,7 +49,7 @@ func (y *trail) Feed(context.Context, es.Position, int) ([]es.FeedRecord, error)
 
 // Acquire implements es.Leases.
 func (y *trail) Acquire(_ context.Context, name, holder string, ttl time.Duration) (es.Lease, error) {
-	return es.Lease{Name: name, Holder: holder, Epoch: 1}, next(&y.leases)
+	return es.Lease{Name: name, Holder: holder, Epoch: max(y.epoch, 1)}, next(&y.leases)
 }
 
 // leader returns who leads the follower.
@@ -77,8 +80,11 @@ func (y *trail) Reached(_ context.Context, _ es.Lease, p es.Position) error {
 	if p != y.checkpoint {
 		y.note("reached %d: %v", p, err)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		y.checkpoint = p
+	case errors.Is(err, es.ErrFenced):
+		y.epoch, y.checkpoint = y.epoch+2, max(y.checkpoint, y.elsewhere)
 	}
 	return err
 }

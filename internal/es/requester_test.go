@@ -153,3 +153,110 @@ func TestRequesterStopsWaitingWhenTheCallerLeaves(t *testing.T) {
 		}
 	})
 }
+
+// patience is how long it takes until a broker that hangs is given up, of the
+// bubble's time.
+const patience = 10 * time.Second
+
+// hangs is a broker that says nothing until it is given up.
+func hangs(ctx context.Context, _ es.Envelope) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestRequesterDoesNotWaitLongForABrokerThatHangs(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{-time.Second, 0} {
+		t.Run(wait.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o, took, err := request(t, t.Context(), newRequester(&book{}, hangs), wait)
+				wantAnswer(t, o, took, err, pending(add), 100*time.Millisecond)
+				time.Sleep(patience)
+			})
+		})
+	}
+}
+
+func TestRequesterAnswersAtOnceWhenTheBrokerHasTheCommand(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		taken := false
+		r := newRequester(&book{}, func(context.Context, es.Envelope) error {
+			time.Sleep(30 * time.Millisecond) // of the bubble's time
+			taken = true
+			return nil
+		})
+		o, took, err := request(t, t.Context(), r, 0)
+		wantAnswer(t, o, took, err, pending(add), 30*time.Millisecond)
+		if !taken {
+			t.Error("it answered before the broker had the command")
+		}
+	})
+}
+
+func TestRequesterWaitsForTheOutcomeAndNotForTheBroker(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		news time.Duration // when the outcome is told, 0 for never
+		wait time.Duration
+		want es.Outcome
+		took time.Duration
+	}{
+		"when there is news":        {10 * time.Millisecond, 3 * time.Second, succeeded, 10 * time.Millisecond},
+		"when there is late news":   {500 * time.Millisecond, 3 * time.Second, succeeded, 500 * time.Millisecond},
+		"when there is no news":     {0, 3 * time.Second, pending(add), 3 * time.Second},
+		"when it waits for a blink": {0, time.Millisecond, pending(add), time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRequester(&book{}, hangs)
+				if test.news > 0 {
+					time.AfterFunc(test.news, func() { r.Outcomes.Post("c-1", succeeded) })
+				}
+				o, took, err := request(t, t.Context(), r, test.wait)
+				wantAnswer(t, o, took, err, test.want, test.took)
+				time.Sleep(patience)
+			})
+		})
+	}
+}
+
+func TestRequesterStopsWaitingWhenTheServiceShutsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRequester(&book{}, nil)
+		hurry := make(chan struct{})
+		r.Done = hurry
+		time.AfterFunc(300*time.Millisecond, func() { close(hurry) })
+		o, took, err := request(t, t.Context(), r, 5*time.Second)
+		wantAnswer(t, o, took, err, pending(add), 300*time.Millisecond)
+	})
+}
+
+func TestRequesterLeavesToTheSenderWhatABrokerThatHangsHasNotTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var taken []time.Duration
+		began := time.Now()
+		r := newRequester(&book{}, func(ctx context.Context, c es.Envelope) error {
+			if time.Since(began) < time.Second {
+				return hangs(ctx, c)
+			}
+			taken = append(taken, time.Since(began))
+			return nil
+		})
+		stop := start(t, r.Sender.Retry)
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, _, err := request(t, ctx, r, 0); err != nil {
+			t.Error(err)
+		}
+		cancel() // the client has its answer and leaves
+		time.Sleep(7500 * time.Millisecond)
+		stop()
+		if len(taken) != 1 || taken[0] > 6*time.Second {
+			t.Errorf("the broker took it after %v, want once, at most a second after the 5 for the first try", taken)
+		}
+	})
+}

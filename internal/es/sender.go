@@ -107,6 +107,7 @@ func (s *Sender) Retry(ctx context.Context) error {
 		if s.isAway() {
 			s.mu.Lock()
 			s.refused = append(rest, s.refused...) // the first one was not taken, and goes last
+			s.refused = s.refused[:min(len(s.refused), maxRefused)]
 			s.mu.Unlock()
 			continue
 		}

@@ -122,7 +122,7 @@ func (s *Sender) isAway() bool {
 }
 
 // handAll publishes many commands, several at a time, but those for one aggregate
-// one after the other.
+// one after the other. It begins no more of them when ctx is done.
 func (s *Sender) handAll(ctx context.Context, commands []Envelope) {
 	lanes := map[string][]Envelope{}
 	for _, c := range commands {
@@ -134,7 +134,11 @@ func (s *Sender) handAll(ctx context.Context, commands []Envelope) {
 		places <- struct{}{}
 		work.Go(func() {
 			defer func() { <-places }()
-			s.Hand(ctx, lane)
+			for _, c := range lane {
+				if ctx.Err() == nil { // the journal has the others
+					s.hand(ctx, c)
+				}
+			}
 		})
 	}
 	work.Wait()

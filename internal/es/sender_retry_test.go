@@ -224,3 +224,44 @@ func TestSenderGivesABrokerThatHangsFiveSeconds(t *testing.T) {
 		}
 	})
 }
+
+func TestSenderDoesNotFinishALongListWhenItIsToStop(t *testing.T) {
+	t.Parallel()
+	open := make([]es.Envelope, 500)
+	for i := range open {
+		open[i] = es.Envelope{ID: fmt.Sprint(i), Target: fmt.Sprint(i % 10), AcceptedAt: noon.Add(time.Duration(i))}
+	}
+	for name, test := range map[string]struct {
+		refused []es.Envelope
+		run     func(*es.Sender, context.Context) error
+	}{
+		"of what the broker has refused": {open, (*es.Sender).Retry},
+		"of what has no outcome":         {nil, (*es.Sender).Run},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				log, _ := logged()
+				publish := func(context.Context, es.Envelope) error { return errBroken }
+				s := &es.Sender{
+					Journal: &book{open: open}, Log: log, Now: func() time.Time { return noon.Add(time.Hour) }, Patience: time.Minute,
+					Publish: func(ctx context.Context, c es.Envelope) error { return publish(ctx, c) },
+				}
+				s.Hand(t.Context(), test.refused)
+				publish = func(ctx context.Context, c es.Envelope) error {
+					if c.ID == "0" {
+						return nil
+					}
+					return hangs(ctx, c)
+				}
+				stop := start(t, func(ctx context.Context) error { return test.run(s, ctx) })
+				time.Sleep(2 * time.Second)
+				began := time.Now()
+				stop()
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("stopping took %s, want no more than one command may take", took)
+				}
+			})
+		})
+	}
+}

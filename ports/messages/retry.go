@@ -34,11 +34,13 @@ func (r *Router) retry(concurrency int, handle message.NoPublishHandlerFunc) mes
 			switch {
 			case err == nil:
 				return nil
+			case m.Context().Err() != nil:
+				return err // which goes back to the broker
 			case attempt > r.config.Retries || errors.Is(err, errUnreadable):
 				return &givenUp{err, attempt}
 			}
 			if wait(m.Context(), pauses.NextBackOff()) != nil {
-				return err // which goes back to the broker
+				return err // and so does this
 			}
 		}
 	}

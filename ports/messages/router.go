@@ -139,7 +139,12 @@ func (r *Router) bury(next message.HandlerFunc) message.HandlerFunc {
 }
 
 // Run feeds the handlers until ctx is done, and then waits for those at work.
-func (r *Router) Run(ctx context.Context) error { return r.router.Run(ctx) }
+func (r *Router) Run(ctx context.Context) error {
+	if len(r.router.Handlers()) == 0 { // Watermill's router ends with its last handler, and so never
+		defer context.AfterFunc(ctx, func() { _ = r.router.Close() })() // which has nothing to wait for
+	}
+	return r.router.Run(ctx)
+}
 
 // Running returns a channel that is closed once every handler has its queue.
 func (r *Router) Running() <-chan struct{} { return r.router.Running() }

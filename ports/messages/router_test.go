@@ -193,3 +193,11 @@ func TestRouterWaitsForHandlersAtWorkWhenItStops(t *testing.T) {
 		}
 	})
 }
+
+// A process may have a role that handles nothing, such as the API alone.
+func TestRouterWithoutHandlersStops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		open(t).run()
+	})
+}

@@ -25,16 +25,17 @@ type DeadLetter struct {
 }
 
 // Bury keeps a dead letter. Burying it again under the same id changes nothing
-// but the error and the time.
+// but the error, the number of attempts and the time.
 func (s *Store) Bury(ctx context.Context, l DeadLetter) error {
 	metadata, err := json.Marshal(l.Metadata)
 	if err != nil {
 		return fmt.Errorf("encode metadata: %w", err)
 	}
+	payload := append([]byte{}, l.Payload...) // since nil would be NULL
 	return s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
 		return t.insert(ctx, "dead_letters", letterColumns,
 			t.dialect.upsert("id", "error", "attempts", "died_at"),
-			[][]any{{l.ID, l.Handler, l.Topic, l.MessageID, l.Payload, metadata, l.Error, l.Attempts, l.DiedAt.UnixMicro()}})
+			[][]any{{l.ID, l.Handler, l.Topic, l.MessageID, payload, metadata, l.Error, l.Attempts, l.DiedAt.UnixMicro()}})
 	})
 }
 

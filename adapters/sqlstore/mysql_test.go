@@ -45,6 +45,8 @@ func suites(t *testing.T, open func(*testing.T) estest.Store) {
 	t.Run("processes", func(t *testing.T) { estest.TestProcesses(t, open, processesOf) })
 	t.Run("progress of a process", func(t *testing.T) { estest.TestProgress(t, open, processHandler) })
 	t.Run("progress of the order views", func(t *testing.T) { estest.TestProgress(t, open, viewHandler) })
+	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, open) })
+	t.Run("news", func(t *testing.T) { testNews(t, open) })
 	t.Run("order views", func(t *testing.T) {
 		viewtest.TestOrderViews(t, func(t *testing.T) viewtest.Views {
 			return sqlstore.OrderViews{Store: open(t).(*sqlstore.Store)}

@@ -84,23 +84,25 @@ func (s *Store) Discard(ctx context.Context, id string) error {
 }
 
 // Requeue removes a dead letter that is to be handled once more. If it is a
-// command that was given up, it has no outcome any more and waits in the journal
-// to be sent again. It returns ErrNoLetter if there is no such letter.
+// command that was given up, it has no outcome any more, and one from the journal
+// waits there to be sent again. It returns ErrNoLetter if there is no such letter.
 func (s *Store) Requeue(ctx context.Context, l DeadLetter) error {
 	return s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
 		if err := removeLetter(ctx, t, l.ID); err != nil {
 			return err
 		}
-		var accepted [][]any
-		err := t.each(ctx, `SELECT c.id, c.accepted_at FROM commands c JOIN outcomes o ON o.command_id = c.id
-			WHERE c.id = ? AND o.status = ?`, []any{l.MessageID, string(es.StatusFailed)}, func(rows *sql.Rows) error {
-			var id string
-			var at int64
-			err := rows.Scan(&id, &at)
-			accepted = append(accepted, []any{id, at})
+		var failed bool
+		var accepted [][]any // nothing if the command came straight from the broker
+		err := t.each(ctx, `SELECT c.accepted_at FROM outcomes o LEFT JOIN commands c ON c.id = o.command_id
+			WHERE o.command_id = ? AND o.status = ?`, []any{l.MessageID, string(es.StatusFailed)}, func(rows *sql.Rows) error {
+			var at sql.NullInt64
+			err := rows.Scan(&at)
+			if failed = true; at.Valid {
+				accepted = append(accepted, []any{l.MessageID, at.Int64})
+			}
 			return err
 		})
-		if err != nil || len(accepted) == 0 {
+		if err != nil || !failed {
 			return err
 		}
 		if err := t.delete(ctx, "outcomes", "command_id", []any{l.MessageID}); err != nil {

@@ -23,6 +23,7 @@ func testDeadLetters(t *testing.T, open func(*testing.T) estest.Store) {
 		"tells ids apart that differ by little":                     tellsLettersApart,
 		"discards a letter once":                                    discardsLetter,
 		"requeues a command that failed":                            requeuesFailed,
+		"requeues a command that failed and was not journaled":      requeuesStranger,
 		"leaves the outcome alone of a command that did not fail":   requeuesDecided,
 		"requeues an event, which has no outcome":                   requeuesEvent,
 		"lets one of 16 requeue a letter, which then is sent again": requeuesOnce,
@@ -213,6 +214,19 @@ func requeuesFailed(t *testing.T, s *sqlstore.Store) {
 	}
 	finish(t, s, id, es.StatusSucceeded)
 	wantStatus(t, s, id, es.StatusSucceeded)
+	wantUnfinished(t, s)
+}
+
+// A command may come straight from the broker. Whoever requeues it publishes it.
+func requeuesStranger(t *testing.T, s *sqlstore.Store) {
+	finish(t, s, "stranger", es.StatusFailed)
+	l := bury(t, s, letter("a", "stranger"))
+	if err := s.Requeue(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := s.Outcome(t.Context(), "stranger"); !errors.Is(err, es.ErrUnknownCommand) {
+		t.Errorf("the outcome is %+v, %v, want none: it could not be carried out", o, err)
+	}
 	wantUnfinished(t, s)
 }
 

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/millrace/millrace/internal/crash"
 )
@@ -268,7 +269,13 @@ func (c *committer) commitEach(t *tx, batch []*write) *tx {
 	return t
 }
 
+// connectPatience is how long it may take to have a connection that answers. One
+// from the pool may lead to a server that stands still.
+const connectPatience = 5 * time.Second
+
 func (c *committer) connect(ctx context.Context) (*tx, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
 	conn, err := c.db.Conn(ctx)
 	if err != nil {
 		return nil, err

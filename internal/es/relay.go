@@ -31,23 +31,36 @@ const relayLease = "relay"
 func (r *Relay) Run(ctx context.Context) error {
 	leader := &Leader{Leases: r.Leases, Name: relayLease, Holder: r.Holder, TTL: r.TTL}
 	defer func() { leader.Leave(ctx) }()
-	for ctx.Err() == nil {
-		lease, err := leader.Lead(ctx)
+	for failures := 0; ctx.Err() == nil; {
+		n, err := r.turn(ctx, leader)
 		if err != nil {
 			r.report(ctx, err)
-			r.rest(ctx)
+			r.rest(ctx, min(r.Idle<<min(failures, 10), max(r.Idle, longestRest)))
+			failures++
 			continue
 		}
-		n, err := r.once(ctx, lease)
-		if err != nil {
-			r.report(ctx, err)
-			leader.Doubt()
-		}
+		failures = 0
 		if n == 0 {
-			r.rest(ctx)
+			r.rest(ctx, r.Idle)
 		}
 	}
 	return nil
+}
+
+// longestRest is how long the relay makes a pause at most after failures, which is
+// also how late it may see that the lease has become free.
+const longestRest = time.Second
+
+func (r *Relay) turn(ctx context.Context, leader *Leader) (int, error) {
+	lease, err := leader.Lead(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.once(ctx, lease)
+	if err != nil {
+		leader.Doubt()
+	}
+	return n, err
 }
 
 func (r *Relay) once(ctx context.Context, lease Lease) (int, error) {
@@ -72,11 +85,11 @@ func (r *Relay) once(ctx context.Context, lease Lease) (int, error) {
 	return len(records), nil
 }
 
-func (r *Relay) rest(ctx context.Context) {
+func (r *Relay) rest(ctx context.Context, pause time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-r.Wake:
-	case <-time.After(r.Idle):
+	case <-time.After(pause):
 	}
 }
 

@@ -165,6 +165,22 @@ func TestRelayForwardsOnlyWhatTheBrokerHasConfirmed(t *testing.T) {
 	}
 }
 
+func TestRelayMakesNoHasteWhileNothingGoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		y := yard{pending: twoAppends(), publishes: slices.Repeat([]error{errBroken}, 100)}
+		log, said := logged()
+		r := newRelay(&y, log)
+		r.Idle = 20 * time.Millisecond
+		stop := start(t, r.Run)
+		time.Sleep(10 * time.Second) // of the bubble's time
+		stop()
+		if got := strings.Count(said.String(), "level=WARN"); got < 10 || got > 20 {
+			t.Errorf("tried %d times in 10s, want about once a second:\n%s", got, said)
+		}
+	})
+}
+
 func TestRelayWakesUpWhenSomethingIsAppended(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -25,7 +25,7 @@ func (t *tx) insert(ctx context.Context, table, columns, suffix string, rows [][
 		for _, r := range rows[:n] {
 			args = append(args, r...)
 		}
-		if _, err := t.exec(ctx, t.insertText(insertShape{table, columns, suffix, len(rows[0]), n}), args...); err != nil {
+		if err := t.write(ctx, t.insertText(insertShape{table, columns, suffix, len(rows[0]), n}), args...); err != nil {
 			return fmt.Errorf("insert into %s: %w", table, err)
 		}
 		rows = rows[n:]
@@ -92,17 +92,21 @@ func fill[K any](keys []K) []any {
 func (t *tx) lookup(ctx context.Context, text, item, separator string, keys []any, scan func(*sql.Rows) error) error {
 	for part := range slices.Chunk(keys, maxKeys) {
 		args := fill(part)
-		s := shape{text, item, separator, len(args)}
-		made, ok := t.lookups[s]
-		if !ok {
-			made = s.text()
-			t.lookups[s] = made
-		}
-		if err := t.each(ctx, made, args, scan); err != nil {
+		if err := t.each(ctx, t.lookupText(shape{text, item, separator, len(args)}), args, scan); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lookupText makes the text of a statement for some keys, once.
+func (t *tx) lookupText(s shape) string {
+	made, ok := t.lookups[s]
+	if !ok {
+		made = s.text()
+		t.lookups[s] = made
+	}
+	return made
 }
 
 func (t *tx) each(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
@@ -122,7 +126,13 @@ func (t *tx) each(ctx context.Context, text string, args []any, scan func(*sql.R
 // delete removes the rows with some keys.
 func (t *tx) delete(ctx context.Context, table, key string, keys []any) error {
 	d := t.dialect
-	return t.lookup(ctx, d.remove(table, key), d.removeItem, d.removeSeparator, keys, func(*sql.Rows) error { return nil })
+	for part := range slices.Chunk(keys, maxKeys) {
+		args := fill(part)
+		if err := t.write(ctx, t.lookupText(shape{d.remove(table, key), d.removeItem, d.removeSeparator, len(args)}), args...); err != nil {
+			return fmt.Errorf("delete from %s: %w", table, err)
+		}
+	}
+	return nil
 }
 
 // anys returns keys as arguments.

@@ -62,6 +62,9 @@ type write struct {
 type kind struct {
 	name string
 
+	// writer says which of several committers carries it out.
+	writer int
+
 	// run carries out writes. It sets err on those that it refuses, having
 	// changed nothing for them; an error of its own means that the transaction
 	// cannot go on.
@@ -71,6 +74,34 @@ type kind struct {
 // kinds are in the order in which they are run in a transaction, which is the
 // same in all of them so that two cannot wait for each other.
 var kinds = []*kind{acceptKind, appendKind, finishKind, forwardKind, saveOrderKind, saveProcessKind, settleKind, putKind, claimKind, otherKind}
+
+// committers divide the writes among them by their kinds. While one waits for the
+// disk the others go on; where the database has one writer anyway there is one.
+type committers []*committer
+
+func startCommitters(db *sql.DB, d dialect) committers {
+	all := make(committers, d.writers)
+	for i := range all {
+		all[i] = startCommitter(db, d)
+	}
+	return all
+}
+
+func (all committers) of(k *kind) *committer { return all[k.writer%len(all)] }
+
+func (all committers) do(ctx context.Context, k *kind, arg any) error {
+	return all.of(k).do(ctx, k, arg)
+}
+
+func (all committers) attempt(ctx context.Context, k *kind, arg any) error {
+	return all.of(k).attempt(ctx, k, arg)
+}
+
+func (all committers) close() {
+	for _, c := range all {
+		c.close()
+	}
+}
 
 func startCommitter(db *sql.DB, d dialect) *committer {
 	c := &committer{
@@ -126,7 +157,8 @@ func (c *committer) enqueue(ctx context.Context, w *write) error {
 }
 
 // doAll carries out writes of one kind side by side and returns how each went.
-func doAll[T any](ctx context.Context, c *committer, k *kind, args []T) []error {
+func doAll[T any](ctx context.Context, all committers, k *kind, args []T) []error {
+	c := all.of(k)
 	errs := make([]error, len(args))
 	writes := make([]*write, len(args))
 	for i, arg := range args {
@@ -303,15 +335,17 @@ func (c *committer) commit(t *tx, batch []*write) (next *tx, begun bool, err err
 	err = runAll(ctx, t, batch)
 	if err == nil {
 		crash.Point("commit.before")
-		if err = t.control(ctx, "COMMIT"); err == nil {
+		var unknown bool
+		if unknown, err = t.commit(ctx); err == nil {
 			crash.Point("commit.after")
 			return t, true, nil
 		}
 		for _, w := range batch {
-			w.unknown = true
+			w.unknown = w.unknown || unknown
 		}
 		err = fmt.Errorf("commit: %w", err)
 	}
+	t.later, t.size = nil, 0
 	if undo := t.control(ctx, "ROLLBACK"); undo != nil {
 		return t.broken(), true, errors.Join(err, undo)
 	}
@@ -352,7 +386,7 @@ func argsOf[T any](writes []*write) []T {
 
 // otherKind is for writes that are too rare to be worth doing together: the
 // argument is the function to run.
-var otherKind = &kind{name: "write", run: func(ctx context.Context, t *tx, writes []*write) error {
+var otherKind = &kind{name: "write", writer: 3, run: func(ctx context.Context, t *tx, writes []*write) error {
 	for i, f := range argsOf[func(context.Context, *tx) error](writes) {
 		err := f(ctx, t)
 		if refused(err) {

@@ -25,6 +25,7 @@ type dialect struct {
 	// once runs a function that no other process runs at the same time.
 	once func(ctx context.Context, db *sql.DB, run func() error) error
 
+	writers   int    // how many connections write, of 4 at most that have something to do
 	writer    string // a statement for the connection that writes, or none
 	begin     string // the statement that begins a transaction; none if one begins by itself
 	byKey     string // what to append to a table of which rows are locked by their keys
@@ -54,6 +55,10 @@ type dialect struct {
 	// again tells whether a transaction that failed may succeed when it is run
 	// again as a whole.
 	again func(error) bool
+
+	// refused tells whether the server has refused a statement, which ends in no
+	// commit; any other error of a commit leaves that open.
+	refused func(error) bool
 
 	// stuck tells whether a transaction has waited for another one for too long.
 	stuck func(error) bool

@@ -28,7 +28,7 @@ func (s *Store) Append(ctx context.Context, a es.Append) error {
 	return err
 }
 
-var appendKind = &kind{name: "append", run: func(ctx context.Context, t *tx, writes []*write) error {
+var appendKind = &kind{name: "append", writer: 1, run: func(ctx context.Context, t *tx, writes []*write) error {
 	appends := argsOf[es.Append](writes)
 	streams := make([]string, len(appends))
 	commands := make([]string, len(appends))

@@ -107,7 +107,7 @@ func (s *Store) Finish(ctx context.Context, o es.Outcome) error {
 	return err
 }
 
-var finishKind = &kind{name: "finish", run: func(ctx context.Context, t *tx, writes []*write) error {
+var finishKind = &kind{name: "finish", writer: 1, run: func(ctx context.Context, t *tx, writes []*write) error {
 	all := argsOf[es.Outcome](writes)
 	ids := make([]string, len(all))
 	for i, o := range all {

@@ -26,6 +26,7 @@ var mySQL = dialect{
 	open:      openMySQL,
 	check:     checkMySQL,
 	once:      onceMySQL,
+	writers:   4,
 	writer:    mySQLWriter,
 	byKey:     byKeyMySQL,
 	forUpdate: " FOR UPDATE",
@@ -48,9 +49,10 @@ var mySQL = dialect{
 		return "SELECT " + eventColumns + " FROM events e WHERE " +
 			list("(e.stream = ? AND e.version > ? AND e.version <= ?)", " OR ", n) + " ORDER BY e.stream, e.version"
 	},
-	again:  againMySQL,
-	stuck:  func(err error) bool { return isMySQL(err, lockWait) },
-	search: mySQLSearch,
+	again:   againMySQL,
+	refused: refusedMySQL,
+	stuck:   func(err error) bool { return isMySQL(err, lockWait) },
+	search:  mySQLSearch,
 }
 
 // mySQLWriter makes every statement begin a transaction, unless there is one. A
@@ -95,8 +97,9 @@ func openMySQL(address string) (*sql.DB, error) {
 		c.TLSConfig = values[0]
 	}
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = mySQLPatience/2, mySQLPatience, mySQLPatience
-	c.RejectReadOnly = true // as a server is that another one has taken over from
-	c.Collation = "binary"  // as the columns are; bytes that are no UTF-8 would be refused
+	c.MultiStatements, c.InterpolateParams = true, true // for tx.write; other statements are prepared
+	c.RejectReadOnly = true                             // as a server is that another one has taken over from
+	c.Collation = "binary"                              // as the columns are; bytes that are no UTF-8 would be refused
 	c.Logger = &mysql.NopLogger{}
 	c.Params = map[string]string{
 		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY'",
@@ -208,6 +211,13 @@ var lost = []error{driver.ErrBadConn, sql.ErrConnDone, mysql.ErrInvalidConn, mys
 func isMySQL(err error, numbers ...uint16) bool {
 	e, ok := errors.AsType[*mysql.MySQLError](err)
 	return ok && slices.Contains(numbers, e.Number)
+}
+
+// refusedMySQL goes by the class of the SQLSTATE: data, constraints, rollbacks,
+// syntax and rights, triggers. A wait for a lock has none of its own.
+func refusedMySQL(err error) bool {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok && (e.Number == 1205 || slices.Contains([]string{"22", "23", "40", "42", "45"}, string(e.SQLState[:2])))
 }
 
 func againMySQL(err error) bool {

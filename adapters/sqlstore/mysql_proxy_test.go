@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -30,7 +31,7 @@ type proxy struct {
 // command is what a client asks of the server: its kind, and a text if it has one.
 type command []byte
 
-func (c command) isCommit() bool { return string(c[1:]) == "COMMIT" }
+func (c command) isCommit() bool { return strings.HasSuffix(string(c[1:]), "COMMIT") }
 
 // startProxy lets a store reach the database of an address through a proxy.
 func startProxy(t *testing.T, address string) *proxy {

@@ -76,7 +76,7 @@ func hash(s string) int64 {
 	return int64(h.Sum64())
 }
 
-var saveOrderKind = &kind{name: "save order views", run: func(ctx context.Context, t *tx, writes []*write) error {
+var saveOrderKind = &kind{name: "save order views", writer: 2, run: func(ctx context.Context, t *tx, writes []*write) error {
 	saves := argsOf[orderSave](writes)
 	ids := make([]string, len(saves))
 	for i, s := range saves {

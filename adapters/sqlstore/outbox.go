@@ -55,7 +55,7 @@ func (s *Store) Forward(ctx context.Context, lease es.Lease, entries []es.Pendin
 	return err
 }
 
-var forwardKind = &kind{name: "forward", run: func(ctx context.Context, t *tx, writes []*write) error {
+var forwardKind = &kind{name: "forward", writer: 3, run: func(ctx context.Context, t *tx, writes []*write) error {
 	for i, f := range argsOf[forward](writes) {
 		held, err := holds(ctx, t, f.lease)
 		if err != nil {

@@ -79,7 +79,7 @@ func (p Processes[S]) Save(ctx context.Context, steps []es.Step[S]) []error {
 
 // saveAll saves those steps that lead somewhere, and returns an error for each
 // of them all.
-func saveAll[S, W any](ctx context.Context, c *committer, k *kind, steps []es.Step[S], toWrite func(es.Step[S], []byte) W) []error {
+func saveAll[S, W any](ctx context.Context, c committers, k *kind, steps []es.Step[S], toWrite func(es.Step[S], []byte) W) []error {
 	errs := make([]error, len(steps))
 	writes := make([]W, 0, len(steps))
 	index := make([]int, 0, len(steps))
@@ -101,7 +101,7 @@ func saveAll[S, W any](ctx context.Context, c *committer, k *kind, steps []es.St
 	return errs
 }
 
-var saveProcessKind = &kind{name: "save processes", run: func(ctx context.Context, t *tx, writes []*write) error {
+var saveProcessKind = &kind{name: "save processes", writer: 2, run: func(ctx context.Context, t *tx, writes []*write) error {
 	saves := argsOf[processSave](writes)
 	keys := make([]string, len(saves))
 	for i, s := range saves {

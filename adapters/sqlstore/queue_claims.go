@@ -37,7 +37,7 @@ func (q Queues) Claim(ctx context.Context, c queue.Claim) ([]queue.Claimed, erro
 	return taken.got, nil
 }
 
-var claimKind = &kind{name: "claim", run: func(ctx context.Context, t *tx, writes []*write) error {
+var claimKind = &kind{name: "claim", writer: 3, run: func(ctx context.Context, t *tx, writes []*write) error {
 	now, err := t.now(ctx)
 	if err != nil {
 		return err

@@ -121,7 +121,7 @@ func (q Queues) Settle(ctx context.Context, s queue.Settlement) error {
 	return q.Store.commits.do(ctx, settleKind, s)
 }
 
-var settleKind = &kind{name: "settle", run: func(ctx context.Context, t *tx, writes []*write) error {
+var settleKind = &kind{name: "settle", writer: 3, run: func(ctx context.Context, t *tx, writes []*write) error {
 	now, err := t.now(ctx)
 	if err != nil {
 		return err
@@ -224,11 +224,7 @@ func (t *tx) forMessages(ctx context.Context, text string, args []any, seqs []in
 			all = append(all, part[min(i, len(part)-1)])
 		}
 		s := shape{text, "?", ",", n}
-		made, ok := t.lookups[s]
-		if !ok {
-			made = s.text()
-			t.lookups[s] = made
-		}
+		made := t.lookupText(s)
 		var err error
 		if scan == nil {
 			_, err = t.exec(ctx, made, all...)

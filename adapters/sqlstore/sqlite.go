@@ -20,6 +20,7 @@ var sqlite = dialect{
 	open:       openSQLite,
 	check:      checkSQLite,
 	once:       func(_ context.Context, _ *sql.DB, run func() error) error { return run() },
+	writers:    1,
 	begin:      "BEGIN IMMEDIATE",
 	now:        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	rows:       8,

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"strings"
 )
 
 // tx is the writer's connection with the statements prepared on it.
@@ -17,6 +18,71 @@ type tx struct {
 	// longer than to find it.
 	lookups map[shape]string
 	inserts map[insertShape]string
+
+	later []statement // what is still to be sent, see write
+	size  int         // about how many bytes that is
+}
+
+// statement is a change that nobody asks the result of.
+type statement struct {
+	text string
+	args []any
+}
+
+// maxPacket is about how many bytes are sent at once. The smallest limit of a
+// server by default is 16 MB, and bytes that have to be escaped are twice as many.
+const maxPacket = 4 << 20
+
+// write makes a change. Where each statement goes to a server it is sent together
+// with those before and after it, at the latest with the COMMIT, so that they share
+// one round trip.
+func (t *tx) write(ctx context.Context, text string, args ...any) error {
+	if !t.dialect.remote {
+		_, err := t.exec(ctx, text, args...)
+		return err
+	}
+	t.later = append(t.later, statement{text, args})
+	for _, a := range args {
+		switch a := a.(type) {
+		case []byte:
+			t.size += len(a)
+		case string:
+			t.size += len(a)
+		}
+	}
+	if t.size < maxPacket {
+		return nil
+	}
+	return t.flush(ctx)
+}
+
+// flush sends what is still to be sent.
+func (t *tx) flush(ctx context.Context) error {
+	later := t.later
+	t.later, t.size = nil, 0
+	if len(later) == 0 {
+		return nil
+	}
+	texts := make([]string, len(later))
+	var args []any
+	for i, s := range later {
+		texts[i] = s.text
+		args = append(args, s.args...)
+	}
+	_, err := t.conn.ExecContext(ctx, strings.Join(texts, "; "), args...)
+	return err
+}
+
+// commit ends the transaction. With an error comes whether it may have been
+// committed all the same.
+func (t *tx) commit(ctx context.Context) (unknown bool, err error) {
+	if !t.dialect.remote {
+		err = t.control(ctx, "COMMIT")
+		return err != nil, err
+	}
+	t.later = append(t.later, statement{text: "COMMIT"})
+	err = t.flush(ctx)
+	return err != nil && !t.dialect.refused(err), err
 }
 
 func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
@@ -41,6 +107,9 @@ func (t *tx) control(ctx context.Context, text string) error {
 }
 
 func (t *tx) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	if err := t.flush(ctx); err != nil {
+		return nil, err
+	}
 	stmt, err := t.stmt(ctx, text)
 	if err != nil {
 		return nil, err
@@ -49,6 +118,9 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (sql.Result, er
 }
 
 func (t *tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if err := t.flush(ctx); err != nil {
+		return nil, err
+	}
 	stmt, err := t.stmt(ctx, text)
 	if err != nil {
 		return nil, err

@@ -173,12 +173,14 @@ func TestLeaderGivesUpOnlyWhatItHas(t *testing.T) {
 		o := &office{opened: time.Now()}
 		me, other := o.leader("me"), o.leader("other")
 		me.Leave(t.Context())
-		wantLead(t, other, 1, nil)
+		wantLead(t, me, 1, nil)
+		time.Sleep(30 * time.Second)
+		wantLead(t, other, 2, nil)
 		wantLead(t, me, 0, es.ErrFenced)
 		me.Leave(t.Context())
 		other.Leave(t.Context())
 		other.Leave(t.Context())
-		o.wantDiary(t, "0 other for 30s", "0 me for 30s", "0 other for 0s")
+		o.wantDiary(t, "0 me for 30s", "30 other for 30s", "30 me for 30s", "30 other for 0s")
 	})
 }
 

@@ -39,7 +39,7 @@ func NewMemory(config Config) *Memory {
 
 func openMemory(_ context.Context, address string, c Config) (Broker, error) {
 	if address != "memory:" {
-		return nil, fmt.Errorf("broker %q: want memory:", address)
+		return nil, fmt.Errorf("broker %q: want memory: and nothing behind it", address)
 	}
 	return NewMemory(c), nil
 }

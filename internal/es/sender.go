@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -105,14 +106,29 @@ func (s *Sender) Retry(ctx context.Context) error {
 		s.hand(ctx, commands[0])
 		rest := commands[1:]
 		if s.isAway() {
-			s.mu.Lock()
-			s.refused = append(rest, s.refused...) // the first one was not taken, and goes last
-			s.refused = s.refused[:min(len(s.refused), maxRefused)]
-			s.mu.Unlock()
+			s.putBack(commands[0].Target, rest)
 			continue
 		}
 		s.handAll(ctx, rest)
 	}
+}
+
+// putBack remembers commands again, after one for a target that was not taken. That
+// one goes last, since it may be one that no queue takes, and so do those for the
+// same target, in their order.
+func (s *Sender) putBack(target string, rest []Envelope) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var others, same []Envelope
+	for _, c := range rest {
+		if c.Target == target {
+			same = append(same, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	all := slices.Concat(others, s.refused, same)
+	s.refused = all[:min(len(all), maxRefused)]
 }
 
 func (s *Sender) isAway() bool {

@@ -3,6 +3,7 @@ package es_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -115,6 +116,29 @@ func TestSenderGetsPastACommandThatNoQueueTakes(t *testing.T) {
 		stop()
 		m.wantDiary(t, "0 lost: broken", "0 a: broken", "0 b: broken", "1 lost: broken",
 			"2 a: <nil>", "2 b: <nil>", "2 lost: broken", "3 lost: broken")
+	})
+}
+
+// The broker comes back after the first command for the order was offered to it.
+func TestSenderKeepsTheOrderOfAnAggregateOverAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var taken []string
+		began, log := time.Now(), slog.New(slog.DiscardHandler)
+		s := &es.Sender{Log: log, Publish: func(_ context.Context, c es.Envelope) error {
+			if time.Since(began) < 1500*time.Millisecond {
+				return errBroken
+			}
+			taken = append(taken, c.ID)
+			return nil
+		}}
+		s.Hand(t.Context(), []es.Envelope{{ID: "create", Target: "7"}, {ID: "submit", Target: "7"}, {ID: "ship", Target: "7"}})
+		stop := start(t, s.Retry)
+		time.Sleep(5 * time.Second)
+		stop()
+		if want := []string{"create", "submit", "ship"}; !slices.Equal(taken, want) {
+			t.Errorf("published %v, want %v", taken, want)
+		}
 	})
 }
 

@@ -25,6 +25,10 @@ type committer struct {
 	mu     sync.RWMutex // held for writing while the queue is closed
 	closed bool
 
+	// For the loop only: how many batches are to be looked at before anything is
+	// inserted, since assuming has gone wrong lately.
+	wary int
+
 	// For the loop only: the writes that have waited in vain for what another process
 	// has locked, and whether it is the turn of the others.
 	stuck  []*write

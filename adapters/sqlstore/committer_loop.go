@@ -88,6 +88,10 @@ func (c *committer) gather(wait bool) []*write {
 // whose end is not known.
 const reruns = 10
 
+// wariness is how many batches are not assumed about after it has gone wrong once.
+// So a client that repeats its requests costs others little.
+const wariness = 64
+
 // commitAll carries out a batch in one transaction, or in one each if that does
 // not go. It returns the connection to go on with, nil if it broke.
 //
@@ -95,8 +99,12 @@ const reruns = 10
 // first for what it would change, and finds that it has been made.
 func (c *committer) commitAll(t *tx, batch []*write) *tx {
 	for attempt := 0; ; attempt++ {
-		next, begun, err := c.commit(t, batch)
+		assumes := c.dialect.remote && attempt == 0 && c.wary == 0
+		next, begun, err := c.commit(t, batch, assumes)
 		t = next
+		if c.wary = max(c.wary-1, 0); assumes && err != nil {
+			c.wary = wariness
+		}
 		switch {
 		case err == nil:
 			return t
@@ -151,7 +159,7 @@ func (c *committer) connect(ctx context.Context) (*tx, error) {
 	return t, nil
 }
 
-func (c *committer) commit(t *tx, batch []*write) (next *tx, begun bool, err error) {
+func (c *committer) commit(t *tx, batch []*write, assumes bool) (next *tx, begun bool, err error) {
 	ctx := context.Background()
 	if t == nil {
 		if t, err = c.connect(ctx); err != nil {
@@ -161,6 +169,7 @@ func (c *committer) commit(t *tx, batch []*write) (next *tx, begun bool, err err
 	if err := t.control(ctx, c.dialect.begin); err != nil {
 		return t.broken(), false, fmt.Errorf("begin: %w", err)
 	}
+	t.assumes = assumes
 	err = runAll(ctx, t, batch)
 	if err == nil {
 		crash.Point("commit.before")
@@ -203,4 +212,3 @@ func runAll(ctx context.Context, t *tx, batch []*write) error {
 	}
 	return nil
 }
-

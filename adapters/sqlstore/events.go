@@ -30,16 +30,7 @@ func (s *Store) Append(ctx context.Context, a es.Append) error {
 
 var appendKind = &kind{name: "append", writer: 1, run: func(ctx context.Context, t *tx, writes []*write) error {
 	appends := argsOf[es.Append](writes)
-	streams := make([]string, len(appends))
-	commands := make([]string, len(appends))
-	for i, a := range appends {
-		streams[i], commands[i] = string(a.Stream), a.Outcome.CommandID
-	}
-	versions, err := streamVersions(ctx, t, streams)
-	if err != nil {
-		return err
-	}
-	decided, err := decidedCommands(ctx, t, commands)
+	versions, decided, err := lookBeforeAppend(ctx, t, appends)
 	if err != nil {
 		return err
 	}
@@ -80,6 +71,25 @@ var appendKind = &kind{name: "append", writer: 1, run: func(ctx context.Context,
 	}
 	return insertOutcomes(ctx, t, outcomes)
 }}
+
+// lookBeforeAppend returns the versions of the streams, and which commands have an
+// outcome. A stream that is to begin, and a command, may be assumed to be new.
+func lookBeforeAppend(ctx context.Context, t *tx, appends []es.Append) (versions map[es.Stream]es.Version, decided map[string]bool, err error) {
+	var streams, commands []string
+	for _, a := range appends {
+		if !t.assumes || a.Expected > 0 || len(a.Records) == 0 {
+			streams = append(streams, string(a.Stream))
+		}
+		if !t.assumes {
+			commands = append(commands, a.Outcome.CommandID)
+		}
+	}
+	if versions, err = streamVersions(ctx, t, streams); err != nil {
+		return nil, nil, err
+	}
+	decided, err = decidedCommands(ctx, t, commands)
+	return versions, decided, err
+}
 
 func streamVersions(ctx context.Context, t *tx, streams []string) (map[es.Stream]es.Version, error) {
 	versions := make(map[es.Stream]es.Version, len(streams))

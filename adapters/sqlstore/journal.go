@@ -43,13 +43,18 @@ var acceptKind = &kind{name: "accept", run: func(ctx context.Context, t *tx, wri
 	return acceptAll(ctx, t, accepts, func(i int) { writes[i].err = es.ErrIDReused })
 }}
 
-// acceptAll journals those commands whose ids are new.
+// acceptAll journals those commands whose ids are new. One that has an outcome,
+// since it came straight from the broker, need not be sent; should it be listed as
+// unfinished all the same, Unfinished leaves it out.
 func acceptAll(ctx context.Context, t *tx, accepts []*acceptance, reused func(i int)) error {
 	ids := make([]string, len(accepts))
 	for i, a := range accepts {
 		ids[i] = a.envelope.ID
 	}
-	prints := make(map[string]string, len(ids))
+	if t.assumes {
+		ids = nil
+	}
+	prints := make(map[string]string, len(accepts))
 	err := t.lookup(ctx, "SELECT id, fingerprint FROM commands WHERE id IN (%s)", "?", ",", anys(ids), func(rows *sql.Rows) error {
 		var id, fingerprint string
 		err := rows.Scan(&id, &fingerprint)

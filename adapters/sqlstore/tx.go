@@ -19,6 +19,11 @@ type tx struct {
 	lookups map[shape]string
 	inserts map[insertShape]string
 
+	// assumes tells whether what is probably new may be inserted without a look:
+	// a key that is there already fails the transaction, which is run again with
+	// all looks then.
+	assumes bool
+
 	later []statement // what is still to be sent, see write
 	size  int         // about how many bytes that is
 }

@@ -39,7 +39,12 @@ test: tools verify lint fuzz race ## everything that has to be green; what CI ru
 .PHONY: race
 race: ## all tests, with the race detector where it sees the code at work; starts the servers they need
 	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/crashtest
-	@scripts/with-servers.sh go test -race -timeout 20m $$(go list ./... | grep -v /crashtest)
+	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/faulttest
+	@scripts/with-servers.sh go test -race -timeout 20m $$(go list ./... | grep -v -e /crashtest -e /faulttest)
+
+.PHONY: faults
+faults: ## break servers and processes under load, and print what was lost; ten minutes
+	@MILLRACE_FAULTS=full scripts/with-servers.sh go test -count=1 -v -timeout 30m ./cmd/millrace/faulttest
 
 .PHONY: fuzz
 fuzz: ## every fuzz test, FUZZ_TIME (10s) each

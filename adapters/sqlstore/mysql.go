@@ -58,7 +58,7 @@ var mySQL = dialect{
 // mySQLWriter makes every statement begin a transaction, unless there is one. A
 // process that stands still in the middle of it keeps what it has locked until
 // wait_timeout: then the server ends its connection.
-const mySQLWriter = "SET SESSION autocommit = 0, wait_timeout = 30"
+const mySQLWriter = "SET SESSION autocommit = 0, wait_timeout = 10"
 
 // byKeyMySQL keeps the server from looking for rows in the whole of a small table,
 // on the way through which it would wait for rows that others have locked. It does

@@ -36,15 +36,20 @@ type outcome struct {
 // write sends a command to Millrace and wants it carried out.
 func (c *client) write(path, body string) (outcome, time.Duration, error) {
 	start := time.Now()
-	o, err := c.post(path, body)
+	o, err := c.send(path, "", body)
 	if err == nil && o.Status != "succeeded" {
 		err = fmt.Errorf("POST %s: the command is %s", path, o.Status)
 	}
 	return o, time.Since(start), err
 }
 
+// post sends a command and wants it taken.
 func (c *client) post(path, body string) (outcome, error) {
-	res, data, err := c.do("POST", path, "", body)
+	return c.send(path, "Prefer: respond-async\r\n", body)
+}
+
+func (c *client) send(path, headers, body string) (outcome, error) {
+	res, data, err := c.do("POST", path, headers, body)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -17,7 +17,8 @@
 # A server comes from the first of these that has it:
 #   1. the environment: an address in MILLRACE_TEST_MYSQL and so on is used as it
 #      is, and that server is neither installed nor started;
-#   2. Docker, when an engine answers: the official images of mysql and rabbitmq;
+#   2. Docker, when an engine answers and MILLRACE_SERVERS_DOCKER is not "no": the
+#      official images of mysql and rabbitmq;
 #   3. Debian packages, in a folder of their own. Nothing is installed on the
 #      machine itself but debootstrap and curl, and nothing starts with it.
 #
@@ -87,7 +88,7 @@ given() {
 
 # An engine that hangs counts as none.
 docker_answers() {
-	command -v docker >/dev/null && timeout 10 docker info --format '{{.ServerVersion}}' >/dev/null 2>&1
+	[ "${MILLRACE_SERVERS_DOCKER:-yes}" != no ] && command -v docker >/dev/null && timeout 10 docker info --format '{{.ServerVersion}}' >/dev/null 2>&1
 }
 
 # Docker is worth it only with the image: without a registry there are the packages.
@@ -571,7 +572,7 @@ fi
 # Changing the root needs one. The addresses that were given go along.
 if [ "$(id -u)" -ne 0 ]; then
 	mapfile -t addresses < <(env | grep '^MILLRACE_TEST_')
-	exec sudo env "MILLRACE_SERVERS_DIR=$dir" "MILLRACE_SERVERS_PORT=$extra" "${addresses[@]}" bash "$0" "$command" "$@"
+	exec sudo env "MILLRACE_SERVERS_DIR=$dir" "MILLRACE_SERVERS_DOCKER=${MILLRACE_SERVERS_DOCKER:-yes}" "MILLRACE_SERVERS_PORT=$extra" "${addresses[@]}" bash "$0" "$command" "$@"
 fi
 
 engine=

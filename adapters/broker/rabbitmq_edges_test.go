@@ -13,11 +13,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestRabbitMQRemoveTakesOneMessageOutOfItsQueue(t *testing.T) {
+func TestRabbitMQRemoveTakesMessagesOutOfTheirQueue(t *testing.T) {
 	onRabbits(t, func(t *testing.T, host *rabbitHost) {
 		r := openRabbit(t, host.address, RabbitMQConfig{})
 		rabbitQueue(t, r, "topic", QueueConfig{Group: "g"})
-		rabbitPublish(t, r, "topic", typed("1", "t"), typed("2", "t"), typed("3", "t"))
+		rabbitPublish(t, r, "topic", typed("1", "t"), typed("2", "t"), typed("3", "t"), typed("2", "t"))
 		for _, want := range []bool{true, false} {
 			if removed, err := r.Remove(t.Context(), "topic.g", "2"); removed != want || err != nil {
 				t.Errorf("remove returned %v and %v, want %v", removed, err, want)

@@ -9,8 +9,8 @@ import (
 // rabbitRemoveLimit is how far Remove looks into a queue.
 const rabbitRemoveLimit = 10_000
 
-// Remove takes the message with an id out of a queue and tells whether it was
-// there, among the first 10,000 that are not in flight. It looks at one after the
+// Remove takes the messages with an id out of a queue and tells whether there was
+// one, among the first 10,000 that are not in flight. It looks at one after the
 // other and gives those that it does not want back to the queue, at their old
 // places as far as nobody consumes meanwhile. It is for operators' tools.
 func (r *RabbitMQ) Remove(ctx context.Context, queue, messageID string) (removed bool, err error) {
@@ -40,7 +40,7 @@ func (r *RabbitMQ) remove(ctx context.Context, link *rabbitLink, queue, id strin
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		var found, some bool
+		var some bool
 		err := link.within(rabbitCallTimeout, func() error {
 			d, ok, err := channel.Get(queue, false)
 			if some = ok; err != nil || !ok {
@@ -50,12 +50,12 @@ func (r *RabbitMQ) remove(ctx context.Context, link *rabbitLink, queue, id strin
 			if err != nil || msg.UUID != id {
 				return err
 			}
-			found = true
+			removed = true
 			return d.Ack(false)
 		})
-		if err != nil || found || !some {
-			return found && err == nil, err
+		if err != nil || !some {
+			return removed && err == nil, err
 		}
 	}
-	return false, nil
+	return removed, nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rabbitmq/amqp091-go"
+
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/internal/servertest"
 )
@@ -158,6 +160,7 @@ func (p place) poison(t *testing.T) {
 		t.Errorf("the letter is %+v, want it after 3 attempts, with what went wrong", l)
 	}
 
+	p.wantShown(t, func(n int) bool { return n > 0 })
 	execute("UPDATE events SET data = ? WHERE stream = ? AND version = 2",
 		[]byte(`{"reason":"mended","at":"2026-01-02T03:04:05Z"}`), "order-"+id)
 	environment := []string{"MILLRACE_STORE=" + p.store, "MILLRACE_BROKER=" + p.broker}
@@ -169,6 +172,38 @@ func (p place) poison(t *testing.T) {
 	if left := deadLettersOf(t, p.store); slices.ContainsFunc(left, func(l sqlstore.DeadLetter) bool { return l.ID == letters[0].ID }) {
 		t.Errorf("%s is still a dead letter", letters[0].ID)
 	}
+
+	// What other handlers and messages left has become pointless.
+	if _, complaints, exit := run(t, environment, "dead-letters", "discard", "--all"); exit != 0 {
+		t.Fatalf("discard said %q, exit %d", complaints, exit)
+	}
+	if left := deadLettersOf(t, p.store); len(left) > 0 {
+		t.Errorf("%d dead letters are left, such as %+v", len(left), left[0])
+	}
+	p.wantShown(t, func(n int) bool { return n == 0 })
+}
+
+// wantShown waits until RabbitMQ, if it is the broker, has the right number of
+// dead letters of the view in a queue to look at.
+func (p place) wantShown(t *testing.T, right func(int) bool) {
+	t.Helper()
+	if !strings.HasPrefix(p.broker, "amqp:") {
+		return
+	}
+	connection, err := amqp091.Dial(p.broker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	eventually(t, "RabbitMQ shows the dead letters there are", func() bool {
+		channel, err := connection.Channel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer channel.Close()
+		queue, err := channel.QueueDeclarePassive("millrace.dead-letters.order-views", true, false, false, false, nil)
+		return err == nil && right(queue.Messages)
+	})
 }
 
 func deadLettersOf(t *testing.T, store string) []sqlstore.DeadLetter {

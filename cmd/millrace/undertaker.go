@@ -26,6 +26,7 @@ type undertaker struct {
 
 func (u undertaker) bury(ctx context.Context, l messages.Letter) error {
 	now := time.Now()
+	u.show(ctx, l, now) // first, or somebody may discard the letter before it is there
 	err := u.store.Bury(ctx, sqlstore.DeadLetter{
 		ID: l.ID(), Handler: l.Handler, Topic: l.Topic,
 		MessageID: l.Message.UUID, Payload: l.Message.Payload, Metadata: l.Message.Metadata,
@@ -35,7 +36,6 @@ func (u undertaker) bury(ctx context.Context, l messages.Letter) error {
 		return fmt.Errorf("bury message %s: %w", l.Message.UUID, err)
 	}
 	u.log.ErrorContext(ctx, "a message became a dead letter", "id", l.ID(), "handler", l.Handler, "message", l.Message.UUID, "err", l.Err)
-	u.show(ctx, l, now)
 	if l.Command == nil {
 		return nil
 	}

@@ -89,7 +89,7 @@ func (r *RabbitMQ) servers(arguments ...string) string {
 			command.Env = append(command.Env, variable)
 		}
 	}
-	command.Env = append(command.Env, "MILLRACE_SERVERS_PORT="+strconv.Itoa(r.port))
+	command.Env = append(command.Env, "MILLRACE_SERVERS_PORT="+strconv.Itoa(r.port), "MILLRACE_SERVERS_DOCKER=no")
 	out, err := command.CombinedOutput()
 	if err != nil {
 		r.tb.Fatalf("servers.sh %s: %v\n%s", strings.Join(arguments, " "), err, out)

@@ -146,7 +146,8 @@ func send(t *testing.T, b Broker, topic string, messages ...*message.Message) {
 	}
 }
 
-// await takes the next message, which must come soon.
+// await takes the next message, which must come soon: or, when it was claimed by a
+// read whose answer got lost, after its lease.
 func await(t *testing.T, out <-chan *message.Message) *message.Message {
 	t.Helper()
 	select {
@@ -155,7 +156,7 @@ func await(t *testing.T, out <-chan *message.Message) *message.Message {
 			t.Fatal("the channel is closed, want a message")
 		}
 		return m
-	case <-time.After(20 * time.Second):
+	case <-time.After(50 * time.Second):
 		t.Fatal("no message came")
 	}
 	return nil

@@ -146,7 +146,7 @@ func TestTextbookOnMariaDBAndRabbitMQ(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cells := table(t, out.String(), "50 orders, 8 clients", "textbook")
+	cells := table(t, out.String(), "50 orders, 8 clients", "textbook, answered when taken")
 	if created, submitted := number(t, cells[0]), number(t, cells[1]); submitted <= 0 || created <= submitted {
 		t.Errorf("%v orders a second were created, and %v submitted", created, submitted)
 	}

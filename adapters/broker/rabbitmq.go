@@ -118,8 +118,8 @@ func (r *RabbitMQ) Queue(config QueueConfig) message.Subscriber {
 }
 
 // Close ends all subscriptions, whose unacked messages go back to their queues, and
-// the connections. It takes a second or two at most, also without a server, and
-// leaves no goroutine behind.
+// the connections. It takes some seconds at most, also without a server, and leaves
+// no goroutine behind.
 func (r *RabbitMQ) Close() error {
 	r.mu.Lock()
 	r.closed = true
@@ -133,10 +133,12 @@ func (r *RabbitMQ) Close() error {
 	// A server that does not answer would hold them for longer.
 	impatient := time.AfterFunc(rabbitCloseTimeout, r.consuming.drop)
 	defer impatient.Stop()
+	var goodbyes sync.WaitGroup
+	goodbyes.Go(r.publisher.connection.close)
 	for _, s := range all {
 		<-s.gone
 	}
 	r.consuming.close()
-	r.publisher.connection.close()
+	goodbyes.Wait()
 	return nil
 }

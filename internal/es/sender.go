@@ -27,18 +27,9 @@ type Sender struct {
 	away    bool       // whether the broker did not take the last command
 }
 
-// Send accepts a command and publishes it. From the moment it returns without an
-// error the command will get an outcome, even if the broker is away: that is
-// logged, and the command is sent later.
-func (s *Sender) Send(ctx context.Context, c Envelope) (o Outcome, known bool, err error) {
-	o, known, err = s.Accept(ctx, c)
-	if err == nil && !known {
-		s.Hand(ctx, []Envelope{c})
-	}
-	return o, known, err
-}
-
-// Accept journals a command, which the caller hands to the broker next.
+// Accept journals a command, which the caller hands to the broker next unless it
+// was known. From the moment it returns without an error the command will get an
+// outcome, even if the broker is away.
 func (s *Sender) Accept(ctx context.Context, c Envelope) (o Outcome, known bool, err error) {
 	o, known, err = s.Journal.Accept(ctx, c)
 	if err != nil {

@@ -90,11 +90,12 @@ func serversDir(tb testing.TB) string {
 }
 
 // freePort returns a port below those that outgoing connections take, so that none
-// of them is in the way when a server is started again.
+// of them is in the way when a server is started again, and between those that
+// reservePort gives to a RabbitMQ.
 func freePort(tb testing.TB) int {
 	tb.Helper()
 	for range 100 {
-		port := 20000 + rand.IntN(12000)
+		port := 22100 + rand.IntN(3500)
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			l.Close()

@@ -46,7 +46,7 @@ func (r *Redis) Address() string { return fmt.Sprintf("redis://127.0.0.1:%d", r.
 // Start starts the server with the data that it had, and waits until it answers.
 func (r *Redis) Start() {
 	r.tb.Helper()
-	script := filepath.Join(repository(r.tb), "scripts", "servers.sh")
+	script := filepath.Join(moduleRoot(r.tb), "scripts", "servers.sh")
 	// The script replaces itself by the server, so its process is the server's.
 	r.running = exec.Command("bash", script, "run", "redis", "redis-server", "--bind", "127.0.0.1",
 		"--port", fmt.Sprint(r.port), "--dir", r.data, "--appendonly", "yes", "--appendfsync", "always", "--save", "")
@@ -107,22 +107,4 @@ func (r *Redis) answers() bool {
 	}
 	n, _ := conn.Read(answer) // nothing, if it fails
 	return strings.HasPrefix(string(answer[:n]), "+PONG")
-}
-
-// repository is the folder of go.mod, above the test's.
-func repository(tb testing.TB) string {
-	tb.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			tb.Fatal("there is no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
 }

@@ -60,7 +60,7 @@ func NewRouter(c Config) (*Router, error) {
 		return nil, fmt.Errorf("make the router: %w", err)
 	}
 	router := &Router{config: c, router: r}
-	r.AddMiddleware(middleware.CorrelationID, router.bury)
+	r.AddMiddleware(router.bury)
 	return router, nil
 }
 

@@ -88,9 +88,9 @@ func (a *assembly) addCommands() error {
 // those commands again that have no outcome.
 func (a *assembly) addRelay() error {
 	relay := &es.Relay{
-		Outbox: a.store, Leases: a.store, Holder: a.holder, Publish: a.bus.Publish, Wake: a.appended,
+		Outbox: a.store, Leader: a.leader("relay"), Publish: a.bus.Publish, Wake: a.appended,
 		Moved: func() { a.moved.Post(httpapi.FeedNews, struct{}{}) },
-		Log:   a.log, Batch: 500, Idle: a.relayIdle(), TTL: a.config.Lease,
+		Log:   a.log, Batch: 500, Idle: a.relayIdle(),
 	}
 	a.relay = append(a.relay, a.afterStart(relay.Run))
 	a.handlers = append(a.handlers, a.afterStart(a.sender.Run))

@@ -13,26 +13,20 @@ import (
 // may run one; the lease lets one of them work.
 type Relay struct {
 	Outbox  Outbox
-	Leases  Leases
-	Holder  string                                // who this process is
+	Leader  *Leader
 	Publish func(context.Context, []Record) error // returns once the broker has confirmed
 	Wake    <-chan struct{}                       // says that something was appended
 	Moved   func()                                // is called when the feed has grown
 	Log     *slog.Logger
 	Batch   int           // records to publish at a time
 	Idle    time.Duration // how long to wait for Wake before looking anyway
-	TTL     time.Duration // how long the lease lasts
 }
-
-// relayLease is the lease on writing the feed.
-const relayLease = "relay"
 
 // Run relays until ctx is done. Failures are logged and tried again.
 func (r *Relay) Run(ctx context.Context) error {
-	leader := &Leader{Leases: r.Leases, Name: relayLease, Holder: r.Holder, TTL: r.TTL}
-	defer func() { leader.Leave(ctx) }()
+	defer func() { r.Leader.Leave(ctx) }()
 	for failures := 0; ctx.Err() == nil; {
-		n, err := r.turn(ctx, leader)
+		n, err := r.turn(ctx)
 		if err != nil {
 			r.report(ctx, err)
 			r.rest(ctx, min(r.Idle<<min(failures, 10), max(r.Idle, longestRest)))
@@ -51,14 +45,14 @@ func (r *Relay) Run(ctx context.Context) error {
 // also how late it may see that the lease has become free.
 const longestRest = time.Second
 
-func (r *Relay) turn(ctx context.Context, leader *Leader) (int, error) {
-	lease, err := leader.Lead(ctx)
+func (r *Relay) turn(ctx context.Context) (int, error) {
+	lease, err := r.Leader.Lead(ctx)
 	if err != nil {
 		return 0, err
 	}
 	n, err := r.once(ctx, lease)
 	if err != nil {
-		leader.Doubt()
+		r.Leader.Doubt()
 	}
 	return n, err
 }

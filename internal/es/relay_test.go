@@ -81,8 +81,8 @@ func (y *yard) publish(_ context.Context, records []es.Record) error {
 func newRelay(y *yard, log *slog.Logger) *es.Relay {
 	y.opened = time.Now()
 	return &es.Relay{
-		Outbox: y, Leases: y, Holder: "me", Publish: y.publish, Moved: func() { y.note("moved") },
-		Log: log, Batch: 10, Idle: time.Second, TTL: 30 * time.Second,
+		Outbox: y, Leader: &es.Leader{Leases: y, Name: "relay", Holder: "me", TTL: 30 * time.Second}, Publish: y.publish, Moved: func() { y.note("moved") },
+		Log: log, Batch: 10, Idle: time.Second,
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 // errBroken is what tok_error runs into.
 var errBroken = errors.New("the gateway gave no answer")
 
-// Simulator is a process.Gateway that decides by the payment method. The zero
+// Simulator is a process.Till that decides by the payment method. The zero
 // Simulator is ready for use.
 type Simulator struct {
 	SlowAnswer time.Duration // how long tok_slow takes
@@ -31,13 +31,13 @@ type Simulator struct {
 	failed map[string]bool // the payments that have had their error
 }
 
-// Charge implements process.Gateway.
+// Charge implements process.Till.
 func (s *Simulator) Charge(ctx context.Context, payment, method string, _ order.Money) error {
 	switch method {
 	case TokenOK:
 		return nil
 	case TokenDeclined:
-		return process.Declined{Reason: "card_declined"}
+		return process.Refused{Reason: "card_declined"}
 	case TokenSlow:
 		select {
 		case <-time.After(s.SlowAnswer):
@@ -48,10 +48,10 @@ func (s *Simulator) Charge(ctx context.Context, payment, method string, _ order.
 	case TokenError:
 		return s.failOnce(payment)
 	}
-	return process.Declined{Reason: "unknown_payment_method"}
+	return process.Refused{Reason: "unknown_payment_method"}
 }
 
-// Refund implements process.Gateway.
+// Refund implements process.Till.
 func (s *Simulator) Refund(context.Context, string, order.Money) error { return nil }
 
 func (s *Simulator) failOnce(payment string) error {

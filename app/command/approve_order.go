@@ -15,7 +15,7 @@ type ApproveOrder struct {
 func (ApproveOrder) CommandType() string { return "order.approve" }
 
 // Target implements Command.
-func (c ApproveOrder) Target() order.ID { return c.Order }
+func (c ApproveOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c ApproveOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

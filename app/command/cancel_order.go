@@ -16,7 +16,7 @@ type CancelOrder struct {
 func (CancelOrder) CommandType() string { return "order.cancel" }
 
 // Target implements Command.
-func (c CancelOrder) Target() order.ID { return c.Order }
+func (c CancelOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c CancelOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

@@ -16,7 +16,7 @@ type ChangeDeliveryAddress struct {
 func (ChangeDeliveryAddress) CommandType() string { return "order.change_delivery_address" }
 
 // Target implements Command.
-func (c ChangeDeliveryAddress) Target() order.ID { return c.Order }
+func (c ChangeDeliveryAddress) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c ChangeDeliveryAddress) Decide(o order.Order, at time.Time) ([]order.Event, error) {

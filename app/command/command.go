@@ -1,43 +1,70 @@
-// Package command is what can be asked of an order, one file per command, and
-// the one handler that carries all of them out.
+// Package command is what can be asked of orders, payments and tickets, one file per
+// command, and the one handler that carries all of them out.
 package command
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/internal/es"
 )
 
 // Category is the part of an order's stream name before its id.
 const Category = "order"
 
-// Command is a request to change one order. It carries everything the decision
+// Command is a request to change one aggregate. It carries everything the decision
 // needs, so that deciding does no I/O.
-type Command interface {
-	// CommandType is the name the command is journaled and sent under.
-	CommandType() string
+type Command = es.Command
 
-	// Target is the order that the command is for.
-	Target() order.ID
+// Decider is a command for aggregates of one kind.
+type Decider[S, E any] interface {
+	Command
 
 	// Decide returns the events that follow from the command at a time.
-	Decide(order.Order, time.Time) ([]order.Event, error)
+	Decide(S, time.Time) ([]E, error)
 }
 
-// Checked is a command that can be wrong in itself, whatever state its order is
+// Checked is a command that can be wrong in itself, whatever state its aggregate is
 // in. Whoever takes commands in asks before it sends them.
 type Checked interface{ Check() error }
 
-// Catalogue lists every command, once.
-func Catalogue() []Command {
-	return []Command{
+// ForOrders lists every command for an order, once.
+func ForOrders() []Decider[order.Order, order.Event] {
+	return []Decider[order.Order, order.Event]{
 		CreateOrder{}, UpdateCart{}, ChangeDeliveryAddress{}, PayOrder{}, SubmitOrder{},
 		ConfirmPayment{}, DeclinePayment{}, ApproveOrder{}, RejectOrder{},
 		ShipOrder{}, CompleteOrder{}, CancelOrder{}, RefundOrder{},
 	}
+}
+
+// ForPayments lists every command for a payment, once.
+func ForPayments() []Decider[payment.Payment, payment.Event] {
+	return []Decider[payment.Payment, payment.Event]{
+		Debit{}, ConfirmDebit{}, DeclineDebit{}, Refund{}, ConfirmRefund{}, RefuseRefund{},
+	}
+}
+
+// ForTickets lists every command for a ticket, once.
+func ForTickets() []Decider[ticket.Ticket, ticket.Event] {
+	return []Decider[ticket.Ticket, ticket.Event]{OpenTicket{}, AcceptTicket{}, RejectTicket{}, WithdrawTicket{}}
+}
+
+// Catalogue lists every command, once.
+func Catalogue() []Command {
+	return slices.Concat(commands(ForOrders()), commands(ForPayments()), commands(ForTickets()))
+}
+
+func commands[S, E any](all []Decider[S, E]) []Command {
+	list := make([]Command, len(all))
+	for i, c := range all {
+		list[i] = c
+	}
+	return list
 }
 
 // Codec turns commands into bytes and back.
@@ -48,13 +75,7 @@ func NewCodec() (*Codec, error) { return es.NewCodec(Catalogue(), Command.Comman
 
 // Seal puts a command into an envelope. The id, where it comes from and when it
 // was accepted are the sender's to fill in.
-func Seal(codec *Codec, c Command) (es.Envelope, error) {
-	name, schema, payload, err := codec.Encode(c)
-	if err != nil {
-		return es.Envelope{}, err
-	}
-	return es.Envelope{Type: name, Target: string(c.Target()), Schema: schema, Payload: payload}, nil
-}
+func Seal(codec *Codec, c Command) (es.Envelope, error) { return es.Seal(codec, c) }
 
 // Handler carries out a command and says what became of it. An error means that
 // there is no outcome yet. Decorators have this type too.
@@ -68,23 +89,48 @@ func Decorate(h Handler, decorators ...func(Handler) Handler) Handler {
 	return h
 }
 
-// Orders records what was decided about orders.
-type Orders = es.Executor[order.Order, order.Event]
+// Executors of the three kinds of aggregates record what was decided about them.
+type (
+	Orders   = es.Executor[order.Order, order.Event]
+	Payments = es.Executor[payment.Payment, payment.Event]
+	Tickets  = es.Executor[ticket.Ticket, ticket.Event]
+)
 
 // NewOrders returns the executor for orders.
 func NewOrders(c es.ExecutorConfig[order.Event]) *Orders {
-	c.Category = Category
-	c.Begins = func(commandType string) bool { return commandType == CreateOrder{}.CommandType() }
+	c.Category, c.Begins = Category, begins(CreateOrder{})
 	return es.NewExecutor[order.Order](c)
 }
 
-// NewHandler returns the one handler that carries out every command.
-func NewHandler(orders *Orders, codec *Codec) Handler {
+// NewPayments returns the executor for payments.
+func NewPayments(c es.ExecutorConfig[payment.Event]) *Payments {
+	c.Category, c.Begins = payment.Category, begins(Debit{})
+	return es.NewExecutor[payment.Payment](c)
+}
+
+// NewTickets returns the executor for tickets.
+func NewTickets(c es.ExecutorConfig[ticket.Event]) *Tickets {
+	c.Category, c.Begins = ticket.Category, begins(OpenTicket{})
+	return es.NewExecutor[ticket.Ticket](c)
+}
+
+// begins tells which commands are meant for aggregates that do not exist yet.
+func begins(first Command) func(commandType string) bool {
+	return func(commandType string) bool { return commandType == first.CommandType() }
+}
+
+// NewHandler returns the handler that carries out every command for one kind of
+// aggregate.
+func NewHandler[S es.Folded[S, E], E es.Event](executor *es.Executor[S, E], codec *Codec) Handler {
 	return func(ctx context.Context, e es.Envelope) (es.Outcome, error) {
-		c, err := codec.Decode(e.Type, e.Schema, e.Payload)
+		decoded, err := codec.Decode(e.Type, e.Schema, e.Payload)
 		if err != nil {
 			return es.Outcome{}, err
 		}
-		return orders.Execute(ctx, e, c.Decide)
+		c, ok := decoded.(Decider[S, E])
+		if !ok {
+			return es.Outcome{}, fmt.Errorf("%s is not a command for %s", e.Type, executor.Category)
+		}
+		return executor.Execute(ctx, e, c.Decide)
 	}
 }

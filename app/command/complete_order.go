@@ -16,7 +16,7 @@ type CompleteOrder struct {
 func (CompleteOrder) CommandType() string { return "order.complete" }
 
 // Target implements Command.
-func (c CompleteOrder) Target() order.ID { return c.Order }
+func (c CompleteOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c CompleteOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

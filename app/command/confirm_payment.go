@@ -16,7 +16,7 @@ type ConfirmPayment struct {
 func (ConfirmPayment) CommandType() string { return "order.confirm_payment" }
 
 // Target implements Command.
-func (c ConfirmPayment) Target() order.ID { return c.Order }
+func (c ConfirmPayment) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c ConfirmPayment) Decide(o order.Order, at time.Time) ([]order.Event, error) {

@@ -16,7 +16,7 @@ type CreateOrder struct {
 func (CreateOrder) CommandType() string { return "order.create" }
 
 // Target implements Command.
-func (c CreateOrder) Target() order.ID { return c.Order }
+func (c CreateOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c CreateOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

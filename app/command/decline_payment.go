@@ -17,7 +17,7 @@ type DeclinePayment struct {
 func (DeclinePayment) CommandType() string { return "order.decline_payment" }
 
 // Target implements Command.
-func (c DeclinePayment) Target() order.ID { return c.Order }
+func (c DeclinePayment) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c DeclinePayment) Decide(o order.Order, at time.Time) ([]order.Event, error) {

@@ -17,7 +17,7 @@ type PayOrder struct {
 func (PayOrder) CommandType() string { return "order.pay" }
 
 // Target implements Command.
-func (c PayOrder) Target() order.ID { return c.Order }
+func (c PayOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c PayOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

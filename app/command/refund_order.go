@@ -16,7 +16,7 @@ type RefundOrder struct {
 func (RefundOrder) CommandType() string { return "order.refund" }
 
 // Target implements Command.
-func (c RefundOrder) Target() order.ID { return c.Order }
+func (c RefundOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c RefundOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

@@ -16,7 +16,7 @@ type RejectOrder struct {
 func (RejectOrder) CommandType() string { return "order.reject" }
 
 // Target implements Command.
-func (c RejectOrder) Target() order.ID { return c.Order }
+func (c RejectOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c RejectOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

@@ -17,7 +17,7 @@ type ShipOrder struct {
 func (ShipOrder) CommandType() string { return "order.ship" }
 
 // Target implements Command.
-func (c ShipOrder) Target() order.ID { return c.Order }
+func (c ShipOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c ShipOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

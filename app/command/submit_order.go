@@ -17,7 +17,7 @@ type SubmitOrder struct {
 func (SubmitOrder) CommandType() string { return "order.submit" }
 
 // Target implements Command.
-func (c SubmitOrder) Target() order.ID { return c.Order }
+func (c SubmitOrder) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c SubmitOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {

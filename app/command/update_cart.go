@@ -16,7 +16,7 @@ type UpdateCart struct {
 func (UpdateCart) CommandType() string { return "order.update_cart" }
 
 // Target implements Command.
-func (c UpdateCart) Target() order.ID { return c.Order }
+func (c UpdateCart) Target() string { return string(c.Order) }
 
 // Decide implements Command.
 func (c UpdateCart) Decide(o order.Order, at time.Time) ([]order.Event, error) {

@@ -10,10 +10,10 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// Gateway takes money from customers and gives it back. Asking twice with one
+// Till takes money from customers and gives it back. Asking twice with one
 // payment id has the effect and the answer of asking once.
-type Gateway interface {
-	// Charge takes an amount by a payment method. It returns Declined when the
+type Till interface {
+	// Charge takes an amount by a payment method. It returns Refused when the
 	// customer's side says no; any other error leaves open what happened.
 	Charge(ctx context.Context, payment, method string, amount order.Money) error
 
@@ -21,10 +21,10 @@ type Gateway interface {
 	Refund(ctx context.Context, payment string, amount order.Money) error
 }
 
-// Declined is the customer's bank saying no.
-type Declined struct{ Reason string }
+// Refused is the customer's bank saying no.
+type Refused struct{ Reason string }
 
-func (d Declined) Error() string { return "the payment was declined: " + d.Reason }
+func (d Refused) Error() string { return "the payment was declined: " + d.Reason }
 
 // Payments asks the gateway for the money that an order requests, and for it to
 // be given back when the order came to nothing.
@@ -54,7 +54,7 @@ func PaymentsEvents() []string {
 }
 
 // PaymentsReactions answers the events of an order for Payments.
-func PaymentsReactions(codec *command.Codec, gateway Gateway) Reactions[Payments] {
+func PaymentsReactions(codec *command.Codec, gateway Till) Reactions[Payments] {
 	return func(ctx context.Context, p Payments, e order.Event, r es.Record) ([]es.Envelope, error) {
 		id := order.ID(r.Stream.ID())
 		switch e := e.(type) {
@@ -72,9 +72,9 @@ func PaymentsReactions(codec *command.Codec, gateway Gateway) Reactions[Payments
 	}
 }
 
-func charge(ctx context.Context, codec *command.Codec, gateway Gateway, id order.ID, e order.PaymentRequested, r es.Record) ([]es.Envelope, error) {
+func charge(ctx context.Context, codec *command.Codec, gateway Till, id order.ID, e order.PaymentRequested, r es.Record) ([]es.Envelope, error) {
 	err := gateway.Charge(ctx, e.PaymentID, e.Method, e.Amount)
-	if no, ok := errors.AsType[Declined](err); ok {
+	if no, ok := errors.AsType[Refused](err); ok {
 		return answer(codec, "payments", r, command.DeclinePayment{Order: id, Payment: e.PaymentID, Reason: no.Reason})
 	}
 	if err != nil {

@@ -34,7 +34,7 @@ func TestPaymentsMoveMoneyAsTheOrderAsks(t *testing.T) {
 			events: []order.Event{created, requested}, asked: []string{charged}, want: []command.Command{confirm},
 		},
 		"a charge that is declined": {
-			till:   till{charge: fmt.Errorf("charge: %w", process.Declined{Reason: "no funds"})},
+			till:   till{charge: fmt.Errorf("charge: %w", process.Refused{Reason: "no funds"})},
 			events: []order.Event{created, requested, failed}, asked: []string{charged}, want: []command.Command{decline},
 		},
 		"a refund when canceled after paid": {
@@ -56,7 +56,7 @@ func TestPaymentsMoveMoneyAsTheOrderAsks(t *testing.T) {
 			events: []order.Event{created, requested, canceled}, asked: []string{charged}, want: []command.Command{confirm},
 		},
 		"no refund when the charge was declined": {
-			till:   till{charge: process.Declined{Reason: "no funds"}},
+			till:   till{charge: process.Refused{Reason: "no funds"}},
 			events: []order.Event{created, requested, canceled, failed}, asked: []string{charged}, want: []command.Command{decline},
 		},
 		"no refund for an order that goes on": {

@@ -78,7 +78,7 @@ func (a *assembly) addCommands() error {
 		}), a.commands),
 		announce(a.outcomes, a.appended), a.metrics.commands, logCommands(a.log),
 	)
-	for _, typed := range command.Catalogue() {
+	for _, typed := range command.ForOrders() {
 		a.router.HandleCommands(typed.CommandType(), a.config.Concurrency, handle)
 	}
 	return nil

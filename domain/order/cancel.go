@@ -1,13 +1,13 @@
 package order
 
-import "time"
+import (
+	"time"
+
+	"github.com/millrace/millrace/domain/rule"
+)
 
 // CheckReason returns Invalid for a reason that says nothing, or too much.
-func CheckReason(reason string) error {
-	var v violations
-	v.text("/reason", reason, 1, 500)
-	return v.err()
-}
+func CheckReason(reason string) error { return rule.CheckReason(reason) }
 
 // Cancel decides whether the customer can still call the order off. A payment
 // that was taken, or is under way, is given back afterwards.

@@ -3,6 +3,9 @@ package order
 import (
 	"fmt"
 	"strings"
+
+	"github.com/millrace/millrace/domain/money"
+	"github.com/millrace/millrace/domain/rule"
 )
 
 // The limits of a cart.
@@ -33,41 +36,36 @@ func (c Cart) Total() (Money, error) {
 	total := Money{Currency: c[0].UnitPrice.Currency}
 	for i, l := range c {
 		if l.UnitPrice.Currency != total.Currency {
-			return Money{}, Invalid{"mixed_currencies", []Violation{{
-				linePointer(i, "/unit_price/currency"),
-				fmt.Sprintf("is %s, but the first line is in %s", l.UnitPrice.Currency, total.Currency),
-			}}}
+			return Money{}, rule.Wrong("mixed_currencies", linePointer(i, "/unit_price/currency"),
+				fmt.Sprintf("is %s, but the first line is in %s", l.UnitPrice.Currency, total.Currency))
 		}
-		price, fits := l.UnitPrice.times(l.Quantity)
+		price, fits := l.UnitPrice.Times(l.Quantity)
 		if fits {
-			total, fits = total.plus(price)
+			total, fits = total.Plus(price)
 		}
 		if !fits {
-			return Money{}, Invalid{"total_too_large", []Violation{{
-				linePointer(i, ""),
-				fmt.Sprintf("takes the total over %d", int64(MaxAmount)),
-			}}}
+			return Money{}, rule.Wrong("total_too_large", linePointer(i, ""), fmt.Sprintf("takes the total over %d", int64(MaxAmount)))
 		}
 	}
 	return total, nil
 }
 
 func (c Cart) check() error {
-	var v violations
-	v.require(len(c) >= 1, "/items", "must hold at least 1 line")
-	v.require(len(c) <= MaxLines, "/items", fmt.Sprintf("must hold at most %d lines", MaxLines))
+	var v rule.Violations
+	v.Require(len(c) >= 1, "/items", "must hold at least 1 line")
+	v.Require(len(c) <= MaxLines, "/items", fmt.Sprintf("must hold at most %d lines", MaxLines))
 	for i, l := range c {
-		v.text(linePointer(i, "/product_id"), l.ProductID, 1, 128)
-		v.text(linePointer(i, "/title"), l.Title, 1, 200)
-		v.text(linePointer(i, "/description"), l.Description, 0, 2000)
-		v.require(l.Quantity >= 1 && l.Quantity <= MaxQuantity, linePointer(i, "/quantity"),
+		v.Text(linePointer(i, "/product_id"), l.ProductID, 1, 128)
+		v.Text(linePointer(i, "/title"), l.Title, 1, 200)
+		v.Text(linePointer(i, "/description"), l.Description, 0, 2000)
+		v.Require(l.Quantity >= 1 && l.Quantity <= MaxQuantity, linePointer(i, "/quantity"),
 			fmt.Sprintf("must be from 1 to %d", MaxQuantity))
-		v.require(l.UnitPrice.Amount >= 0 && l.UnitPrice.Amount <= MaxAmount, linePointer(i, "/unit_price/amount"),
+		v.Require(l.UnitPrice.Amount >= 0 && l.UnitPrice.Amount <= MaxAmount, linePointer(i, "/unit_price/amount"),
 			fmt.Sprintf("must be from 0 to %d", int64(MaxAmount)))
-		v.require(isCurrency(l.UnitPrice.Currency), linePointer(i, "/unit_price/currency"),
+		v.Require(money.IsCurrency(l.UnitPrice.Currency), linePointer(i, "/unit_price/currency"),
 			"must be an ISO 4217 currency code")
 	}
-	return v.err()
+	return v.Err()
 }
 
 func linePointer(i int, field string) string {

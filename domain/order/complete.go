@@ -1,13 +1,17 @@
 package order
 
-import "time"
+import (
+	"time"
+
+	"github.com/millrace/millrace/domain/rule"
+)
 
 // CheckDeliveredAt returns Invalid for a time of delivery that cannot be meant.
 func CheckDeliveredAt(t time.Time) error {
-	var v violations
+	var v rule.Violations
 	year := t.UTC().Year()
-	v.require(year >= 1970 && year <= 9999, "/delivered_at", "must lie in the years 1970 to 9999")
-	return v.err()
+	v.Require(year >= 1970 && year <= 9999, "/delivered_at", "must lie in the years 1970 to 9999")
+	return v.Err()
 }
 
 // Complete decides whether the order can have reached the customer. A zero

@@ -5,6 +5,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/millrace/millrace/domain/rule"
 )
 
 // Draft is what a new order is made of.
@@ -17,11 +19,11 @@ type Draft struct {
 
 // Check returns Invalid when no order can be made of the draft.
 func (d Draft) Check() error {
-	var v violations
-	v.text("/customer_id", d.CustomerID, 1, 255)
-	v.require(isEmail(d.Email), "/email", "must be an e-mail address of at most 254 characters")
+	var v rule.Violations
+	v.Text("/customer_id", d.CustomerID, 1, 255)
+	v.Require(isEmail(d.Email), "/email", "must be an e-mail address of at most 254 characters")
 	d.DeliveryAddress.check(&v, "/delivery_address")
-	if err := v.err(); err != nil {
+	if err := v.Err(); err != nil {
 		return err
 	}
 	_, err := d.Cart.Total()

@@ -1,4 +1,4 @@
-package order
+package money
 
 import "strings"
 
@@ -15,7 +15,8 @@ SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY
 TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER
 ZAR ZMW ZWG`)
 
-func isCurrency(code string) bool {
+// IsCurrency tells whether a code is one of money that can be spent.
+func IsCurrency(code string) bool {
 	_, ok := currencies[code]
 	return ok
 }

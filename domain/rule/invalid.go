@@ -1,4 +1,4 @@
-package order
+package rule
 
 import (
 	"fmt"
@@ -18,6 +18,11 @@ type Violation struct {
 	Detail  string `json:"detail"`
 }
 
+// Wrong returns Invalid for one thing that is wrong.
+func Wrong(code, pointer, detail string) Invalid {
+	return Invalid{code, []Violation{{pointer, detail}}}
+}
+
 func (e Invalid) Error() string {
 	details := make([]string, len(e.Violations))
 	for i, v := range e.Violations {
@@ -29,30 +34,39 @@ func (e Invalid) Error() string {
 // RejectionCode returns the stable code.
 func (e Invalid) RejectionCode() string { return e.Code }
 
-// violations collects what is wrong with some input.
-type violations []Violation
+// Violations collects what is wrong with some input.
+type Violations []Violation
 
-func (v *violations) require(ok bool, pointer, detail string) {
+// Require notes what is wrong at a pointer unless it is ok.
+func (v *Violations) Require(ok bool, pointer, detail string) {
 	if !ok {
 		*v = append(*v, Violation{pointer, detail})
 	}
 }
 
-// text requires between shortest and longest characters, and one that is not a
+// Text requires between shortest and longest characters, and one that is not a
 // blank where the text may not be empty.
-func (v *violations) text(pointer, s string, shortest, longest int) {
+func (v *Violations) Text(pointer, s string, shortest, longest int) {
 	n := utf8.RuneCountInString(s)
 	switch {
 	case shortest > 0 && strings.TrimSpace(s) == "":
-		v.require(false, pointer, "must not be blank")
+		v.Require(false, pointer, "must not be blank")
 	case n < shortest || n > longest:
-		v.require(false, pointer, fmt.Sprintf("must have %d to %d characters", shortest, longest))
+		v.Require(false, pointer, fmt.Sprintf("must have %d to %d characters", shortest, longest))
 	}
 }
 
-func (v violations) err() error {
+// Err returns Invalid if something is wrong.
+func (v Violations) Err() error {
 	if len(v) == 0 {
 		return nil
 	}
 	return Invalid{"invalid_request", v}
+}
+
+// CheckReason returns Invalid for a reason that says nothing, or too much.
+func CheckReason(reason string) error {
+	var v Violations
+	v.Text("/reason", reason, 1, 500)
+	return v.Err()
 }

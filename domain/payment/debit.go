@@ -1,0 +1,47 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/domain/money"
+)
+
+// Debit decides whether an amount can be asked for. To ask for the same once more
+// changes nothing.
+func (p Payment) Debit(order, method string, amount money.Money, at time.Time) ([]Event, error) {
+	if p.status == "" {
+		return []Event{DebitRequested{OrderID: order, Method: method, Amount: amount, At: at}}, nil
+	}
+	if p.order != order || p.method != method || p.amount != amount {
+		return nil, ErrExists
+	}
+	return nil, nil
+}
+
+// ConfirmDebit records that the gateway took the money. To record it once more
+// changes nothing.
+func (p Payment) ConfirmDebit(reference string, at time.Time) ([]Event, error) {
+	switch p.status {
+	case "":
+		return nil, ErrNotFound
+	case StatusDebited:
+		return nil, nil
+	case StatusDeclined:
+		return nil, ErrAnswered
+	}
+	return []Event{Debited{OrderID: p.order, Amount: p.amount, Reference: reference, At: at}}, nil
+}
+
+// DeclineDebit records that the gateway took no money and never will for this
+// payment. To record it once more changes nothing.
+func (p Payment) DeclineDebit(reason string, at time.Time) ([]Event, error) {
+	switch p.status {
+	case "":
+		return nil, ErrNotFound
+	case StatusDeclined:
+		return nil, nil
+	case StatusDebited:
+		return nil, ErrAnswered
+	}
+	return []Event{Declined{OrderID: p.order, Reason: reason, At: at}}, nil
+}

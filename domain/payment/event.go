@@ -1,0 +1,99 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/domain/money"
+)
+
+// Event is something that happened to a payment. The set is sealed: every event
+// is in this file and in Catalogue. All of them say which order they are about.
+type Event interface {
+	// EventType is the name the event is stored and published under. It never
+	// changes, whatever the Go type is called.
+	EventType() string
+
+	// Order returns the id of the order that is paid for.
+	Order() string
+}
+
+// Catalogue lists every event, once.
+func Catalogue() []Event {
+	return []Event{DebitRequested{}, Debited{}, Declined{}, RefundRequested{}, Refunded{}, RefundRefused{}}
+}
+
+// DebitRequested asks for an amount to be taken from the customer.
+type DebitRequested struct {
+	OrderID string      `json:"order_id"`
+	Method  string      `json:"payment_method"`
+	Amount  money.Money `json:"amount"`
+	At      time.Time   `json:"at"`
+}
+
+// Debited says that the whole amount was taken.
+type Debited struct {
+	OrderID   string      `json:"order_id"`
+	Amount    money.Money `json:"amount"`
+	Reference string      `json:"gateway_reference"` // what the gateway calls the charge
+	At        time.Time   `json:"at"`
+}
+
+// Declined says that nothing was taken, and why.
+type Declined struct {
+	OrderID string    `json:"order_id"`
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+}
+
+// RefundRequested asks for a part of what was taken, or all of it, to be given back.
+type RefundRequested struct {
+	OrderID  string      `json:"order_id"`
+	RefundID string      `json:"refund_id"`
+	Amount   money.Money `json:"amount"`
+	Reason   string      `json:"reason"`
+	At       time.Time   `json:"at"`
+}
+
+// Refunded says that an amount was given back.
+type Refunded struct {
+	OrderID   string      `json:"order_id"`
+	RefundID  string      `json:"refund_id"`
+	Amount    money.Money `json:"amount"`
+	Reference string      `json:"gateway_reference"` // what the gateway calls the refund
+	At        time.Time   `json:"at"`
+}
+
+// RefundRefused says that the gateway would not give an amount back, and why. It can
+// be asked again, as another refund.
+type RefundRefused struct {
+	OrderID  string      `json:"order_id"`
+	RefundID string      `json:"refund_id"`
+	Amount   money.Money `json:"amount"`
+	Reason   string      `json:"reason"`
+	At       time.Time   `json:"at"`
+}
+
+func (DebitRequested) EventType() string  { return "payment.debit_requested" }
+func (Debited) EventType() string         { return "payment.debited" }
+func (Declined) EventType() string        { return "payment.declined" }
+func (RefundRequested) EventType() string { return "payment.refund_requested" }
+func (Refunded) EventType() string        { return "payment.refunded" }
+func (RefundRefused) EventType() string   { return "payment.refund_refused" }
+
+// Order implements Event.
+func (e DebitRequested) Order() string { return e.OrderID }
+
+// Order implements Event.
+func (e Debited) Order() string { return e.OrderID }
+
+// Order implements Event.
+func (e Declined) Order() string { return e.OrderID }
+
+// Order implements Event.
+func (e RefundRequested) Order() string { return e.OrderID }
+
+// Order implements Event.
+func (e Refunded) Order() string { return e.OrderID }
+
+// Order implements Event.
+func (e RefundRefused) Order() string { return e.OrderID }

@@ -1,0 +1,66 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/domain/money"
+)
+
+// Refund decides whether an amount can be asked back, as the refund with the given
+// id. A zero amount means all that is left. To ask for the same refund once more
+// changes nothing.
+func (p Payment) Refund(refund string, amount money.Money, reason string, at time.Time) ([]Event, error) {
+	if _, asked := p.refunds[refund]; asked {
+		return nil, nil
+	}
+	switch {
+	case p.status == "":
+		return nil, ErrNotFound
+	case p.status != StatusDebited:
+		return nil, ErrNotDebited
+	case p.left == 0:
+		return nil, ErrNothingLeft
+	}
+	if amount == (money.Money{}) {
+		amount = money.Money{Amount: p.left, Currency: p.amount.Currency}
+	}
+	switch {
+	case amount.Currency != p.amount.Currency:
+		return nil, ErrOtherCurrency
+	case amount.Amount > p.left:
+		return nil, ErrTooMuch
+	}
+	return []Event{RefundRequested{OrderID: p.order, RefundID: refund, Amount: amount, Reason: reason, At: at}}, nil
+}
+
+// ConfirmRefund records that the gateway gave the money of a refund back. To record
+// it once more changes nothing.
+func (p Payment) ConfirmRefund(refund, reference string, at time.Time) ([]Event, error) {
+	open, err := p.openRefund(refund)
+	if err != nil || open.Amount == 0 {
+		return nil, err
+	}
+	return []Event{Refunded{OrderID: p.order, RefundID: refund, Amount: open, Reference: reference, At: at}}, nil
+}
+
+// RefuseRefund records that the gateway will not carry out a refund. To record it
+// once more changes nothing.
+func (p Payment) RefuseRefund(refund, reason string, at time.Time) ([]Event, error) {
+	open, err := p.openRefund(refund)
+	if err != nil || open.Amount == 0 {
+		return nil, err
+	}
+	return []Event{RefundRefused{OrderID: p.order, RefundID: refund, Amount: open, Reason: reason, At: at}}, nil
+}
+
+// openRefund returns what a refund waits for; nothing if it has its answer.
+func (p Payment) openRefund(refund string) (money.Money, error) {
+	if p.status == "" {
+		return money.Money{}, ErrNotFound
+	}
+	open, asked := p.refunds[refund]
+	if !asked {
+		return money.Money{}, ErrRefundUnknown
+	}
+	return money.Money{Amount: open, Currency: p.amount.Currency}, nil
+}

@@ -23,5 +23,5 @@ func (c Debit) Target() string { return string(c.Payment) }
 
 // Decide implements Decider.
 func (c Debit) Decide(p payment.Payment, at time.Time) ([]payment.Event, error) {
-	return p.Debit(c.Order, c.Method, c.Amount, at)
+	return p.Debit(c.Payment, c.Order, c.Method, c.Amount, at)
 }

@@ -8,9 +8,9 @@ import (
 
 // Debit decides whether an amount can be asked for. To ask for the same once more
 // changes nothing.
-func (p Payment) Debit(order, method string, amount money.Money, at time.Time) ([]Event, error) {
+func (p Payment) Debit(payment ID, order, method string, amount money.Money, at time.Time) ([]Event, error) {
 	if p.status == "" {
-		return []Event{DebitRequested{OrderID: order, Method: method, Amount: amount, At: at}}, nil
+		return []Event{DebitRequested{PaymentID: payment, OrderID: order, Method: method, Amount: amount, At: at}}, nil
 	}
 	if p.order != order || p.method != method || p.amount != amount {
 		return nil, ErrExists
@@ -29,7 +29,7 @@ func (p Payment) ConfirmDebit(reference string, at time.Time) ([]Event, error) {
 	case StatusDeclined:
 		return nil, ErrAnswered
 	}
-	return []Event{Debited{OrderID: p.order, Amount: p.amount, Reference: reference, At: at}}, nil
+	return []Event{Debited{PaymentID: p.id, OrderID: p.order, Amount: p.amount, Reference: reference, At: at}}, nil
 }
 
 // DeclineDebit records that the gateway took no money and never will for this
@@ -43,5 +43,5 @@ func (p Payment) DeclineDebit(reason string, at time.Time) ([]Event, error) {
 	case StatusDebited:
 		return nil, ErrAnswered
 	}
-	return []Event{Declined{OrderID: p.order, Reason: reason, At: at}}, nil
+	return []Event{Declined{PaymentID: p.id, OrderID: p.order, Reason: reason, At: at}}, nil
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // Event is something that happened to a payment. The set is sealed: every event
-// is in this file and in Catalogue. All of them say which order they are about.
+// is in this file and in Catalogue. All of them say which payment
+// of which order they are about.
 type Event interface {
 	// EventType is the name the event is stored and published under. It never
 	// changes, whatever the Go type is called.
@@ -24,14 +25,16 @@ func Catalogue() []Event {
 
 // DebitRequested asks for an amount to be taken from the customer.
 type DebitRequested struct {
-	OrderID string      `json:"order_id"`
-	Method  string      `json:"payment_method"`
-	Amount  money.Money `json:"amount"`
-	At      time.Time   `json:"at"`
+	PaymentID ID          `json:"payment_id"`
+	OrderID   string      `json:"order_id"`
+	Method    string      `json:"payment_method"`
+	Amount    money.Money `json:"amount"`
+	At        time.Time   `json:"at"`
 }
 
 // Debited says that the whole amount was taken.
 type Debited struct {
+	PaymentID ID          `json:"payment_id"`
 	OrderID   string      `json:"order_id"`
 	Amount    money.Money `json:"amount"`
 	Reference string      `json:"gateway_reference"` // what the gateway calls the charge
@@ -40,22 +43,25 @@ type Debited struct {
 
 // Declined says that nothing was taken, and why.
 type Declined struct {
-	OrderID string    `json:"order_id"`
-	Reason  string    `json:"reason"`
-	At      time.Time `json:"at"`
+	PaymentID ID        `json:"payment_id"`
+	OrderID   string    `json:"order_id"`
+	Reason    string    `json:"reason"`
+	At        time.Time `json:"at"`
 }
 
 // RefundRequested asks for a part of what was taken, or all of it, to be given back.
 type RefundRequested struct {
-	OrderID  string      `json:"order_id"`
-	RefundID string      `json:"refund_id"`
-	Amount   money.Money `json:"amount"`
-	Reason   string      `json:"reason"`
-	At       time.Time   `json:"at"`
+	PaymentID ID          `json:"payment_id"`
+	OrderID   string      `json:"order_id"`
+	RefundID  string      `json:"refund_id"`
+	Amount    money.Money `json:"amount"`
+	Reason    string      `json:"reason"`
+	At        time.Time   `json:"at"`
 }
 
 // Refunded says that an amount was given back.
 type Refunded struct {
+	PaymentID ID          `json:"payment_id"`
 	OrderID   string      `json:"order_id"`
 	RefundID  string      `json:"refund_id"`
 	Amount    money.Money `json:"amount"`
@@ -66,11 +72,12 @@ type Refunded struct {
 // RefundRefused says that the gateway would not give an amount back, and why. It can
 // be asked again, as another refund.
 type RefundRefused struct {
-	OrderID  string      `json:"order_id"`
-	RefundID string      `json:"refund_id"`
-	Amount   money.Money `json:"amount"`
-	Reason   string      `json:"reason"`
-	At       time.Time   `json:"at"`
+	PaymentID ID          `json:"payment_id"`
+	OrderID   string      `json:"order_id"`
+	RefundID  string      `json:"refund_id"`
+	Amount    money.Money `json:"amount"`
+	Reason    string      `json:"reason"`
+	At        time.Time   `json:"at"`
 }
 
 func (DebitRequested) EventType() string  { return "payment.debit_requested" }

@@ -30,6 +30,7 @@ const (
 // Payment is the state that decisions are made on. The zero Payment is one that
 // nobody has asked for.
 type Payment struct {
+	id      ID
 	status  Status
 	order   string
 	method  string
@@ -55,7 +56,7 @@ var (
 func (p Payment) Evolve(e Event) Payment {
 	switch e := e.(type) {
 	case DebitRequested:
-		p.status, p.order, p.method, p.amount = StatusRequested, e.OrderID, e.Method, e.Amount
+		p.id, p.status, p.order, p.method, p.amount = e.PaymentID, StatusRequested, e.OrderID, e.Method, e.Amount
 	case Debited:
 		p.status, p.left = StatusDebited, e.Amount.Amount
 	case Declined:

@@ -30,7 +30,7 @@ func (p Payment) Refund(refund string, amount money.Money, reason string, at tim
 	case amount.Amount > p.left:
 		return nil, ErrTooMuch
 	}
-	return []Event{RefundRequested{OrderID: p.order, RefundID: refund, Amount: amount, Reason: reason, At: at}}, nil
+	return []Event{RefundRequested{PaymentID: p.id, OrderID: p.order, RefundID: refund, Amount: amount, Reason: reason, At: at}}, nil
 }
 
 // ConfirmRefund records that the gateway gave the money of a refund back. To record
@@ -40,7 +40,7 @@ func (p Payment) ConfirmRefund(refund, reference string, at time.Time) ([]Event,
 	if err != nil || open.Amount == 0 {
 		return nil, err
 	}
-	return []Event{Refunded{OrderID: p.order, RefundID: refund, Amount: open, Reference: reference, At: at}}, nil
+	return []Event{Refunded{PaymentID: p.id, OrderID: p.order, RefundID: refund, Amount: open, Reference: reference, At: at}}, nil
 }
 
 // RefuseRefund records that the gateway will not carry out a refund. To record it
@@ -50,7 +50,7 @@ func (p Payment) RefuseRefund(refund, reason string, at time.Time) ([]Event, err
 	if err != nil || open.Amount == 0 {
 		return nil, err
 	}
-	return []Event{RefundRefused{OrderID: p.order, RefundID: refund, Amount: open, Reason: reason, At: at}}, nil
+	return []Event{RefundRefused{PaymentID: p.id, OrderID: p.order, RefundID: refund, Amount: open, Reason: reason, At: at}}, nil
 }
 
 // openRefund returns what a refund waits for; nothing if it has its answer.

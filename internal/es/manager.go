@@ -127,6 +127,9 @@ func (m *Manager[S]) begin(id string, was Instance[S]) Move[S] {
 	move := Move[S]{ID: id, From: was.Version, Instance: was, Seen: map[Stream]Version{}}
 	if was.Version == 0 {
 		move.StartedAt = m.now()
+		if m.Process.New != nil {
+			move.State = m.Process.New(id)
+		}
 	}
 	move.Steps = slices.Clip(move.Steps)
 	return move

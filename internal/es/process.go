@@ -16,6 +16,10 @@ type Process[S Folded[S, Event]] struct {
 	// of the same streams too, but only together with one of these.
 	Events []string
 
+	// New returns the process with an id that has not seen anything yet. It may be nil
+	// if that is the zero value.
+	New func(id string) S
+
 	// Subject tells which process an event of a stream belongs to. All events of a
 	// stream belong to one.
 	Subject func(Stream, Event) string

@@ -1,77 +1,241 @@
 package process_test
 
 import (
-	"reflect"
 	"testing"
 
 	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/app/process"
 	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/es/estest"
 )
 
-func TestCheckoutApprovesWhatIsSubmittedAndPaid(t *testing.T) {
+func checkout(t *testing.T, history ...es.Event) estest.ProcessScenario[process.Checkout] {
+	t.Helper()
+	return estest.GivenProcess(t, process.NewCheckout(patience), "7", history...)
+}
+
+// Each line is one step of the checkout: what has happened, what happens next, and
+// what is asked of whom then.
+func TestCheckoutAnswersWhatHappens(t *testing.T) {
 	t.Parallel()
-	approve := command.ApproveOrder{Order: "7"}
+	pay2 := order.PaymentRequested{PaymentID: "pay-2", Method: "tok_ok", Amount: ten, At: at(4)}
 	for name, test := range map[string]struct {
-		events []order.Event
-		want   []command.Command
+		given []es.Event
+		when  es.Event
+		then  []es.Command
 	}{
-		"paid last":                     {[]order.Event{created, submitted, requested, paid}, []command.Command{approve}},
-		"submitted last":                {[]order.Event{created, requested, paid, submitted}, []command.Command{approve}},
-		"paid at the second attempt":    {[]order.Event{created, submitted, requested, failed, requested, paid}, []command.Command{approve}},
-		"once only":                     {[]order.Event{created, submitted, requested, paid, order.DeliveryAddressChanged{}, approved, order.Shipped{}, order.Completed{}}, []command.Command{approve}},
-		"not before it is paid":         {[]order.Event{created, submitted, requested}, nil},
-		"not after a failed payment":    {[]order.Event{created, submitted, requested, failed}, nil},
-		"not before it is submitted":    {[]order.Event{created, requested, paid}, nil},
-		"not when canceled before paid": {[]order.Event{created, submitted, requested, canceled, paid}, nil},
-		"not again when rejected":       {[]order.Event{created, submitted, requested, paid, rejected, refunded}, []command.Command{approve}},
-		"not when nothing happened":     {nil, nil},
+		"a payment is requested":                                       {story(created, submitted), requested, say(debit)},
+		"a payment is requested before the order is wanted":            {story(created), requested, say(debit)},
+		"the money was taken":                                          {placed, debited, say(confirm)},
+		"the money was not taken":                                      {placed, declined, say(decline)},
+		"the order is paid":                                            {story(placed, debited), paid, say(openTicket)},
+		"a paid order is submitted":                                    {story(created, requested, debited, paid), submitted, say(openTicket)},
+		"the cart was changed before":                                  {story(order.Created{Cart: order.Cart{}, At: noon}, order.CartUpdated{Cart: cart, At: noon}, submitted, requested, debited), paid, say(openTicket)},
+		"an order is paid before it is wanted":                         {story(created, requested, debited), paid, nil},
+		"the restaurant has the ticket":                                {settled, opened, nil},
+		"the restaurant accepts":                                       {inWork, accepted, say(approve)},
+		"the restaurant accepts before it says that it has the ticket": {settled, accepted, say(approve)},
+		"the restaurant rejects":                                       {inWork, refusal, say(reject)},
+		"the order is approved":                                        {story(inWork, accepted), approved, nil},
+		"the order is shipped":                                         {cooking, shipped, nil},
+		"the order arrives":                                            {story(cooking, shipped), completed, nil},
+		"the order is rejected":                                        {story(inWork, refusal), rejected, say(giveBack)},
+		"the money of a rejected order is back":                        {story(inWork, refusal, rejected), returned, say(recordRefund)},
+		"all is over":                                                  {story(inWork, refusal, rejected, returned), refunded, nil},
+
+		"canceled as a draft":                      {story(created), canceled, nil},
+		"canceled without a payment":               {story(created, submitted), canceled, nil},
+		"canceled while the payment is open":       {placed, canceled, nil},
+		"the money comes after that":               {story(placed, canceled), debited, say(confirm)},
+		"and is recorded":                          {story(placed, canceled, debited), paid, say(giveBack)},
+		"no money comes after that":                {story(placed, canceled), declined, say(decline)},
+		"canceled after a failed payment":          {story(placed, declined, failed), canceled, nil},
+		"canceled between money and record":        {story(placed, debited), canceled, nil},
+		"canceled when paid, before it was wanted": {story(created, requested, debited, paid), canceled, say(giveBack)},
+		"canceled while the restaurant thinks":     {inWork, canceled, say(giveBack, withdraw)},
+		"canceled before the restaurant has it":    {settled, canceled, say(giveBack, withdraw)},
+		"the restaurant accepts after that":        {story(inWork, canceled), accepted, nil},
+		"the restaurant rejects after that":        {story(inWork, canceled), refusal, nil},
+		"the ticket is back":                       {story(inWork, canceled), withdrawn, nil},
+		"canceled before it is approved":           {story(inWork, accepted), canceled, say(giveBack, withdraw)},
+		"canceled after it was approved":           {cooking, canceled, say(giveBack, withdraw)},
+		"the money of a canceled order is back":    {story(cooking, canceled, withdrawn), returned, say(recordRefund)},
+
+		"paid at the second attempt": {story(placed, declined, failed), pay2,
+			say(command.Debit{Payment: "pay-2", Order: "7", Method: "tok_ok", Amount: ten})},
+		"the second attempt is taken": {story(placed, declined, failed, pay2), second(debited), say(command.ConfirmPayment{Order: "7", Payment: "pay-2"})},
+		"the second attempt counts": {story(placed, declined, failed, pay2, second(debited)),
+			order.Paid{PaymentID: "pay-2", Amount: ten, At: at(5)}, say(openTicket)},
+
+		"a part was given back by hand":                 {cooking, part(one), nil},
+		"the rest is given back when it is canceled":    {story(cooking, part(one)), canceled, say(giveBack, withdraw)},
+		"a part is not all":                             {story(cooking, canceled), part(one), nil},
+		"the parts are all":                             {story(cooking, part(one), canceled), part(nine), say(recordRefund)},
+		"all was given back by hand before":             {story(cooking, part(one), part(nine)), canceled, say(recordRefund, withdraw)},
+		"a refund by hand was refused":                  {cooking, payment.RefundRefused{PaymentID: "pay-1", OrderID: "7", RefundID: "by-hand", Amount: one, At: at(9)}, nil},
+		"the refund is refused":                         {story(cooking, canceled), refused, nil},
+		"an order that costs nothing is canceled":       {story(free(cooking)...), canceled, say(recordRefund, withdraw)},
+		"something that the checkout does not care for": {inWork, order.DeliveryAddressChanged{At: at(5)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			given(t, process.CheckoutReactions(newCodec(t)), test.events...).then(test.want...)
+			checkout(t, test.given...).When(test.when).Then(test.then...)
 		})
 	}
 }
 
-func TestProcessesSayWhereTheirCommandsComeFrom(t *testing.T) {
+func say(commands ...es.Command) []es.Command { return commands }
+
+// second is an event of the second payment.
+func second(e payment.Debited) payment.Debited {
+	e.PaymentID = "pay-2"
+	return e
+}
+
+// part is a refund that an operator has asked for.
+func part(amount order.Money) payment.Refunded {
+	return payment.Refunded{PaymentID: "pay-1", OrderID: "7", RefundID: "by-hand", Amount: amount, At: at(7)}
+}
+
+// free is a story of an order that costs nothing.
+func free(events []es.Event) []any {
+	var all []any
+	for _, e := range events {
+		switch e := e.(type) {
+		case order.PaymentRequested:
+			e.Amount.Amount = 0
+			all = append(all, e)
+		default:
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// What happens is seen once by the process, but in another order than it happened in
+// when it comes from several streams.
+func TestCheckoutEndsAlikeInWhateverOrderNewsArrive(t *testing.T) {
 	t.Parallel()
-	sent := given(t, process.CheckoutReactions(newCodec(t)), created, requested, paid, submitted).sent
-	if len(sent) != 1 {
-		t.Fatalf("sent %d commands, want 1", len(sent))
-	}
-	cause := record(3, submitted)
-	want := es.Envelope{
-		ID: es.DeriveID("checkout", cause.ID, "order.approve"), Type: "order.approve", Target: "7",
-		Schema: 1, Payload: []byte(`{"order_id":"7"}`), AcceptedAt: cause.OccurredAt,
-		Metadata: es.Metadata{CorrelationID: "r-1", CausationID: cause.ID, Traceparent: "00-aa-bb-01", Actor: "process:checkout"},
-	}
-	if !reflect.DeepEqual(sent[0], want) {
-		t.Errorf("sent\n\t%+v\nwant\n\t%+v", sent[0], want)
+	for name, stories := range map[string][][]es.Event{
+		"the ticket's answer overtakes the ticket": {story(settled, opened, accepted), story(settled, accepted, opened)},
+		"the money overtakes the request":          {story(placed, debited), story(created, submitted, debited, requested)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, s := range stories {
+				checkout(t, s[:len(s)-1]...).When(s[len(s)-1])
+			}
+		})
 	}
 }
 
-// A process that dies before it has saved sees the same events again. Its
-// commands then are the same, so that the journal knows them.
-func TestProcessesRepeatThemselvesExactlyOnReplay(t *testing.T) {
+func TestCheckoutAsksAnybodyOnce(t *testing.T) {
 	t.Parallel()
-	events := []order.Event{created, submitted, requested, paid, canceled}
-	first := given(t, process.CheckoutReactions(newCodec(t)), events...).sent
-	first = append(first, given(t, process.PaymentsReactions(newCodec(t), &till{}), events...).sent...)
-	again := given(t, process.CheckoutReactions(newCodec(t)), events...).sent
-	again = append(again, given(t, process.PaymentsReactions(newCodec(t), &till{}), events...).sent...)
-	if !reflect.DeepEqual(first, again) {
-		t.Errorf("sent\n\t%+v\nand then\n\t%+v", first, again)
-	}
-	seen := map[string]string{}
-	for _, c := range first {
-		if other, ok := seen[c.ID]; ok {
-			t.Errorf("%s and %s have the same id", other, c.Type)
+	sent := map[string]int{}
+	s := checkout(t)
+	for _, e := range story(cooking, shipped, completed) {
+		o := s.When(e)
+		s = o.ProcessScenario
+		for _, c := range o.Sent() {
+			sent[c.CommandType()]++
 		}
-		seen[c.ID] = c.Type
 	}
-	if len(seen) != 3 {
-		t.Errorf("sent %v, want an approval, a confirmation and a refund", seen)
+	for _, want := range []es.Command{debit, confirm, openTicket, approve} {
+		if n := sent[want.CommandType()]; n != 1 {
+			t.Errorf("sent %s %d times, want once", want.CommandType(), n)
+		}
+	}
+	if len(sent) != 4 {
+		t.Errorf("sent %v, want four commands", sent)
+	}
+}
+
+// Whoever retries has everything asked again whose effect was not seen. All of these
+// commands change nothing where they were carried out before.
+func TestCheckoutRetriesWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	retried := es.Retried{At: at(60)}
+	for name, test := range map[string]struct {
+		given []es.Event
+		then  []es.Command
+	}{
+		"nothing, in a draft":              {story(created), nil},
+		"the payment's answer":             {placed, say(debit)},
+		"the order's record of the money":  {story(placed, debited), say(confirm)},
+		"the order's record of a no":       {story(placed, declined), say(decline)},
+		"the ticket":                       {settled, say(openTicket)},
+		"nothing, while people think":      {inWork, nil},
+		"the approval":                     {story(inWork, accepted), say(approve)},
+		"the rejection":                    {story(inWork, refusal), say(reject)},
+		"the refund and the ticket's end":  {story(cooking, canceled), say(giveBack, withdraw)},
+		"the order's record of the refund": {story(cooking, canceled, withdrawn, returned), say(recordRefund)},
+		"a refund that was refused": {story(cooking, canceled, withdrawn, refused),
+			say(command.Refund{Payment: "pay-1", Refund: refund2, Reason: "the order came to nothing"})},
+		"nothing, when all is over": {story(cooking, canceled, withdrawn, returned, refunded), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkout(t, test.given...).When(retried).Then(test.then...)
+		})
+	}
+}
+
+func TestCheckoutSaysHowItStands(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		given []es.Event
+		when  es.Event
+		want  es.Standing
+	}{
+		"a draft":           {nil, created, es.Standing{Done: true}},
+		"a payment is open": {story(created, submitted), requested, es.Standing{Waits: "debit pay-1, answer of payment pay-1"}},
+		"the restaurant":    {settled, opened, es.Standing{Waits: "answer of restaurant"}},
+		"the customer":      {placed, failed, es.Standing{Waits: "debit pay-1, the customer"}},
+		"all is well":       {story(inWork, accepted), approved, es.Standing{Done: true}},
+		"all is over":       {story(cooking, canceled, withdrawn, returned), refunded, es.Standing{Done: true}},
+		"a refused refund": {story(cooking, canceled, withdrawn), refused,
+			es.Standing{Trouble: "the refund of payment pay-1 was refused: account_closed"}},
+		"a refused refund that is tried again": {story(cooking, canceled, withdrawn, refused), es.Retried{At: at(60)},
+			es.Standing{Waits: "refund 2 pay-1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkout(t, test.given...).When(test.when).ThenStands(test.want)
+		})
+	}
+}
+
+func TestCheckoutAnswersTheEventsThatItNames(t *testing.T) {
+	t.Parallel()
+	named := map[string]bool{}
+	for _, name := range process.NewCheckout(patience).Events {
+		named[name] = true
+	}
+	for _, e := range story(submitted, requested, paid, failed, approved, rejected, canceled, refunded,
+		debited, declined, returned, refused, opened, accepted, refusal, withdrawn) {
+		if !named[e.EventType()] {
+			t.Errorf("%s does not wake the checkout", e.EventType())
+		}
+		delete(named, e.EventType())
+	}
+	if len(named) > 0 {
+		t.Errorf("%v wake the checkout for no reason", named)
+	}
+}
+
+func TestCheckoutKnowsItsOrder(t *testing.T) {
+	t.Parallel()
+	p := process.NewCheckout(patience)
+	for stream, e := range map[es.Stream]es.Event{
+		"order-7":     submitted,
+		"payment-xyz": payment.Event(debited),
+		"ticket-7":    ticket.Event(opened),
+	} {
+		if got := p.Subject(stream, e); got != "7" {
+			t.Errorf("%s of %s is about %q, want 7", e.EventType(), stream, got)
+		}
 	}
 }

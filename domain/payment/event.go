@@ -16,6 +16,8 @@ type Event interface {
 
 	// Order returns the id of the order that is paid for.
 	Order() string
+
+	isEvent()
 }
 
 // Catalogue lists every event, once.
@@ -104,3 +106,10 @@ func (e Refunded) Order() string { return e.OrderID }
 
 // Order implements Event.
 func (e RefundRefused) Order() string { return e.OrderID }
+
+func (DebitRequested) isEvent()  {}
+func (Debited) isEvent()         {}
+func (Declined) isEvent()        {}
+func (RefundRequested) isEvent() {}
+func (Refunded) isEvent()        {}
+func (RefundRefused) isEvent()   {}

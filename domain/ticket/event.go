@@ -11,6 +11,8 @@ type Event interface {
 
 	// Order returns the id of the order that is to be made.
 	Order() string
+
+	isEvent()
 }
 
 // Catalogue lists every event, once.
@@ -59,3 +61,8 @@ func (e Rejected) Order() string { return e.OrderID }
 
 // Order implements Event.
 func (e Withdrawn) Order() string { return e.OrderID }
+
+func (Opened) isEvent()    {}
+func (Accepted) isEvent()  {}
+func (Rejected) isEvent()  {}
+func (Withdrawn) isEvent() {}

@@ -1,0 +1,418 @@
+package process_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/millrace/millrace/app/command"
+	"github.com/millrace/millrace/app/process"
+	"github.com/millrace/millrace/domain/money"
+	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/domain/ticket"
+	"github.com/millrace/millrace/internal/es"
+)
+
+// world is one order with everybody around it, in memory: the three kinds of
+// aggregates, the three processes, the gateway, the customer and the clock. Nothing
+// arrives in order but the events of one stream, anything may arrive twice, and a
+// process may die between what it does and what it notes.
+type world struct {
+	t   *rapid.T
+	now time.Time
+
+	streams  map[es.Stream][]es.Event
+	flight   []es.Command // sent and not carried out yet
+	checkout *actor[process.Checkout]
+	cashiers map[string]*actor[process.Cashier]
+	kitchen  *actor[process.Kitchen]
+	bank     *bank
+	payments int // how many the customer has begun
+	thinking bool
+}
+
+// actor is a process with how far it has seen the streams.
+type actor[S es.Folded[S, es.Event]] struct {
+	process es.Process[S]
+	state   S
+	seen    map[es.Stream]int
+}
+
+func newActor[S es.Folded[S, es.Event]](p es.Process[S], id string) *actor[S] {
+	return &actor[S]{p, p.New(id), map[es.Stream]int{}}
+}
+
+// bank is a gateway whose requests and answers may get lost.
+type bank struct {
+	t                *rapid.T
+	healthy          bool
+	charged, refunds map[string]money.Money
+	refusedCharges   map[string]bool
+}
+
+var errLost = errors.New("no answer")
+
+func (b *bank) lost(what string) bool {
+	return !b.healthy && rapid.Bool().Draw(b.t, what)
+}
+
+func (b *bank) Charge(_ context.Context, c process.Charge) (string, error) {
+	if b.lost("the charge gets lost") {
+		return "", errLost
+	}
+	if _, known := b.charged[c.Key]; !known && !b.refusedCharges[c.Key] {
+		if !b.healthy && rapid.IntRange(0, 4).Draw(b.t, "declined at 0") == 0 {
+			b.refusedCharges[c.Key] = true
+		} else {
+			b.charged[c.Key] = c.Amount
+		}
+	}
+	if b.lost("the answer to the charge gets lost") {
+		return "", errLost
+	}
+	return b.FindCharge(context.Background(), c.Key)
+}
+
+func (b *bank) Refund(_ context.Context, r process.Refund) (string, error) {
+	if b.lost("the refund gets lost") {
+		return "", errLost
+	}
+	b.refunds[r.Key] = r.Amount
+	if b.lost("the answer to the refund gets lost") {
+		return "", errLost
+	}
+	return "re", nil
+}
+
+func (b *bank) FindCharge(_ context.Context, key string) (string, error) {
+	switch _, charged := b.charged[key]; {
+	case b.lost("the look at the charge gets lost"):
+		return "", errLost
+	case charged:
+		return "ch", nil
+	case b.refusedCharges[key]:
+		return "", process.Declined{Reason: "card_declined"}
+	}
+	return "", process.ErrNeverAsked
+}
+
+func (b *bank) FindRefund(_ context.Context, key string) (string, error) {
+	if b.lost("the look at the refund gets lost") {
+		return "", errLost
+	}
+	if _, known := b.refunds[key]; known {
+		return "re", nil
+	}
+	return "", process.ErrNeverAsked
+}
+
+// kept is what the bank has in the end, in minor units.
+func (b *bank) kept() (kept int64) {
+	for _, m := range b.charged {
+		kept += m.Amount
+	}
+	for _, m := range b.refunds {
+		kept -= m.Amount
+	}
+	return kept
+}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{
+		t: t, now: noon, streams: map[es.Stream][]es.Event{}, cashiers: map[string]*actor[process.Cashier]{},
+		bank:     &bank{t: t, charged: map[string]money.Money{}, refunds: map[string]money.Money{}, refusedCharges: map[string]bool{}},
+		thinking: rapid.Bool().Draw(t, "the restaurant answers by hand"),
+	}
+	w.checkout = newActor(process.NewCheckout(patience), "7")
+	w.kitchen = newActor(process.NewKitchen(process.HouseRule{ByHand: w.thinking}), "7")
+	w.do(command.CreateOrder{Order: "7", Draft: order.Draft{
+		CustomerID: "c", Email: "c@example.com", Cart: cart,
+		DeliveryAddress: order.Address{Name: "C", Line1: "Canal 1", PostalCode: "1", City: "A", Country: "NL"},
+	}})
+	return w
+}
+
+// do carries out a command. Rejections are answers too.
+func (w *world) do(c es.Command) {
+	switch c := c.(type) {
+	case command.Decider[order.Order, order.Event]:
+		decide(w, "order-7", order.Order{}, c)
+	case command.Decider[payment.Payment, payment.Event]:
+		decide(w, es.StreamOf("payment", c.Target()), payment.Payment{}, c)
+	case command.Decider[ticket.Ticket, ticket.Event]:
+		decide(w, "ticket-7", ticket.Ticket{}, c)
+	default:
+		w.t.Fatalf("nobody carries out %T", c)
+	}
+}
+
+func decide[S es.Folded[S, E], E es.Event](w *world, stream es.Stream, state S, c command.Decider[S, E]) {
+	for _, e := range w.streams[stream] {
+		state = state.Evolve(e.(E))
+	}
+	events, err := c.Decide(state, w.now)
+	if no := es.Rejection(nil); err != nil && !errors.As(err, &no) {
+		w.t.Fatalf("%s: %v", c.CommandType(), err)
+	}
+	for _, e := range events {
+		w.streams[stream] = append(w.streams[stream], e)
+	}
+	if _, begun := w.cashiers[stream.ID()]; !begun && len(events) > 0 && stream[:4] == "paym" {
+		w.cashiers[stream.ID()] = newActor(process.NewCashier(process.Till{
+			Gateway: w.bank, Now: func() time.Time { return w.now }, Backoff: time.Second, MaxBackoff: time.Minute,
+		}), stream.ID())
+	}
+}
+
+// show lets a process see the next event of a stream, if there is one.
+func show[S es.Folded[S, es.Event]](w *world, a *actor[S], stream es.Stream) bool {
+	n := a.seen[stream]
+	if n == len(w.streams[stream]) {
+		return false
+	}
+	if react(w, a, w.streams[stream][n]) {
+		a.seen[stream]++
+	}
+	return true
+}
+
+// react lets a process react, and tells whether it lived to note that.
+func react[S es.Folded[S, es.Event]](w *world, a *actor[S], e es.Event) bool {
+	state := a.state.Evolve(e)
+	r, err := a.process.React(context.Background(), state, e)
+	if err != nil {
+		w.t.Fatalf("react to %T: %v", e, err)
+	}
+	if !w.bank.healthy && rapid.IntRange(0, 9).Draw(w.t, "dies at 0") == 0 {
+		return false
+	}
+	a.state = es.Fold(state, r.Learned...)
+	w.flight = append(w.flight, r.Send...)
+	return true
+}
+
+// ring fires the timers of a process that are due.
+func ring[S es.Folded[S, es.Event]](w *world, a *actor[S]) {
+	if a.process.Timers == nil {
+		return
+	}
+	for _, timer := range a.process.Timers(a.state) {
+		if !timer.At.After(w.now) && slices.Contains(a.process.Timers(a.state), timer) {
+			react(w, a, es.Elapsed{Timer: timer.Name, At: timer.At})
+		}
+	}
+}
+
+// next is when the first timer of a process is due.
+func next[S es.Folded[S, es.Event]](a *actor[S], first time.Time) time.Time {
+	if a.process.Timers == nil {
+		return first
+	}
+	for _, timer := range a.process.Timers(a.state) {
+		if first.IsZero() || timer.At.Before(first) {
+			first = timer.At
+		}
+	}
+	return first
+}
+
+func (w *world) names() []es.Stream {
+	names := []es.Stream{"order-7", "ticket-7"}
+	for n := range w.payments {
+		names = append(names, paymentStream(n))
+	}
+	return names
+}
+
+func paymentStream(n int) es.Stream { return es.StreamOf("payment", fmt.Sprint("pay-", n)) }
+
+// news lets whoever cares see the next event of a stream.
+func (w *world) news(stream es.Stream, who int) bool {
+	switch {
+	case who == 0:
+		return show(w, w.checkout, stream)
+	case stream == "ticket-7":
+		return show(w, w.kitchen, stream)
+	case w.cashiers[stream.ID()] != nil:
+		return show(w, w.cashiers[stream.ID()], stream)
+	}
+	return false
+}
+
+// carryOut takes one command out of the flight. It may stay there, to come twice: all
+// that comes twice is known by its id, so only what the sender sends anew counts.
+func (w *world) carryOut(i int) {
+	c := w.flight[i]
+	w.flight = slices.Delete(w.flight, i, i+1)
+	w.do(c)
+}
+
+// customer lets the customer do something, which may be refused.
+func (w *world) customer() {
+	switch rapid.SampledFrom([]string{"submit and pay", "submit", "pay", "pay", "cancel", "answer", "ship"}).Draw(w.t, "the customer") {
+	case "submit and pay":
+		w.payments++
+		w.do(command.SubmitOrder{Order: "7", Payment: paymentStream(w.payments - 1).ID(), Method: "tok"})
+	case "submit":
+		w.do(command.SubmitOrder{Order: "7"})
+	case "pay":
+		w.payments++
+		w.do(command.PayOrder{Order: "7", Payment: paymentStream(w.payments - 1).ID(), Method: "tok"})
+	case "cancel":
+		w.do(command.CancelOrder{Order: "7", Reason: "changed my mind"})
+	case "answer":
+		if rapid.Bool().Draw(w.t, "yes") {
+			w.do(command.AcceptTicket{Ticket: "7"})
+		} else {
+			w.do(command.RejectTicket{Ticket: "7", Reason: "no oven"})
+		}
+	case "ship":
+		w.do(command.ShipOrder{Order: "7"})
+	}
+}
+
+// settle lets everything happen that is still to happen, with everybody in good health.
+func (w *world) settle() {
+	w.bank.healthy = true
+	for range 10_000 {
+		moved := len(w.flight) > 0
+		for len(w.flight) > 0 {
+			w.carryOut(0)
+		}
+		for _, stream := range w.names() {
+			for who := range 2 {
+				moved = w.news(stream, who) || moved
+			}
+		}
+		if moved {
+			continue
+		}
+		first := next(w.checkout, next(w.kitchen, time.Time{}))
+		for _, c := range w.cashiers {
+			first = next(c, first)
+		}
+		if first.IsZero() {
+			return
+		}
+		if first.After(w.now) {
+			w.now = first
+		}
+		w.ringAll()
+	}
+	w.t.Fatal("something goes on for ever")
+}
+
+func (w *world) ringAll() {
+	ring(w, w.checkout)
+	ring(w, w.kitchen)
+	for n := range w.payments {
+		if c := w.cashiers[paymentStream(n).ID()]; c != nil {
+			ring(w, c)
+		}
+	}
+}
+
+// Whatever the customer does, whatever gets lost, comes late or in another order, and
+// whoever dies: the order ends, and the bank has what it costs if it is made and
+// nothing if it is not.
+func TestEveryStoryEndsWithTheMoneyWhereItBelongs(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		for range rapid.IntRange(1, 60).Draw(t, "turns") {
+			switch rapid.IntRange(0, 9).Draw(t, "turn") {
+			case 0, 1:
+				w.customer()
+			case 2, 3, 4:
+				if n := len(w.flight); n > 0 {
+					w.carryOut(rapid.IntRange(0, n-1).Draw(t, "which command"))
+				}
+			case 5, 6, 7, 8:
+				names := w.names()
+				w.news(names[rapid.IntRange(0, len(names)-1).Draw(t, "which stream")], rapid.IntRange(0, 1).Draw(t, "who"))
+			case 9:
+				w.now = w.now.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "minutes")) * time.Minute)
+				w.ringAll()
+			}
+		}
+		w.settle()
+		if w.status() == order.StatusApproved {
+			w.do(command.ShipOrder{Order: "7"})
+		}
+		if w.status() == order.StatusShipped {
+			w.do(command.CompleteOrder{Order: "7"})
+		}
+		w.settle()
+		w.check()
+	})
+}
+
+// status is where the order is, as its events say.
+func (w *world) status() (s order.Status) {
+	for _, e := range w.streams["order-7"] {
+		switch e.(type) {
+		case order.Created:
+			s = order.StatusDraft
+		case order.Submitted:
+			s = order.StatusSubmitted
+		case order.Approved:
+			s = order.StatusApproved
+		case order.Rejected:
+			s = order.StatusRejected
+		case order.Canceled:
+			s = order.StatusCanceled
+		case order.Shipped:
+			s = order.StatusShipped
+		case order.Completed:
+			s = order.StatusCompleted
+		}
+	}
+	return s
+}
+
+func (w *world) check() {
+	kept := w.bank.kept()
+	switch s := w.status(); s {
+	case order.StatusCompleted:
+		if kept != ten.Amount {
+			w.t.Errorf("the order was delivered and the bank keeps %d, want %d", kept, ten.Amount)
+		}
+	case order.StatusDraft, order.StatusCanceled, order.StatusRejected:
+		if kept != 0 {
+			w.t.Errorf("the order is %s and the bank keeps %d", s, kept)
+		}
+	default:
+		w.t.Errorf("the order ends as %s", s)
+	}
+	if s := w.checkout.process.Standing(w.checkout.state); !s.Done {
+		w.t.Errorf("the checkout is %+v", s)
+	}
+	for id, c := range w.cashiers {
+		if s := c.process.Standing(c.state); !s.Done {
+			w.t.Errorf("the cashier of %s is %+v", id, s)
+		}
+	}
+	if s := w.kitchen.process.Standing(w.kitchen.state); !s.Done {
+		w.t.Errorf("the kitchen is %+v", s)
+	}
+	last := map[string]string{}
+	for _, e := range w.streams["order-7"] {
+		switch e := e.(type) {
+		case order.Paid:
+			last[e.PaymentID] = "paid"
+		case order.Refunded:
+			last[e.PaymentID] = "refunded"
+		}
+	}
+	for id, is := range last {
+		if want := map[bool]string{true: "paid", false: "refunded"}[w.status() == order.StatusCompleted]; is != want {
+			w.t.Errorf("the order says that payment %s is %s, want %s", id, is, want)
+		}
+	}
+}

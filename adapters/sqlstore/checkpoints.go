@@ -5,36 +5,53 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/internal/es"
 )
 
-// Progress is how far a handler has got that keeps a version per aggregate in a
-// table. It implements es.Progress.
+// Progress is how far a handler has got that keeps a version per aggregate or per
+// stream in a table. It implements es.Progress.
 type Progress struct {
-	store    *Store
-	handler  string
-	category string   // of the streams it follows
-	types    []string // of the events it cares about; none means all
-	seen     string   // a query for the version it has seen of the aggregate x.id
-	args     []any
+	store   *Store
+	handler string
+
+	// key is what it names a stream by, as an expression of f.stream.
+	key     string
+	keyArgs []any
+
+	// which are the rows of the feed that it cares about, as a condition.
+	which     string
+	whichArgs []any
+
+	// seen is a query for the version it has seen, where x.k is the key.
+	seen     string
+	seenArgs []any
 }
 
-// OrderViewsProgress is how far the view of orders has got.
-func (s *Store) OrderViewsProgress(handler string) Progress {
+// ViewProgress is how far a view has got that keeps the aggregates of a category in a
+// table with the columns id and version.
+func (s *Store) ViewProgress(handler, category, table string) Progress {
+	prefix := category + "-"
 	return Progress{
-		store: s, handler: handler, category: "order",
-		seen: "SELECT v.version FROM order_views v WHERE v.id = x.id",
+		store: s, handler: handler,
+		key: "SUBSTR(f.stream, ?)", keyArgs: []any{len(prefix) + 1}, // SUBSTR counts from 1
+		which: " AND SUBSTR(f.stream, 1, ?) = ?", whichArgs: []any{len(prefix), prefix},
+		seen: "SELECT v.version FROM " + table + " v WHERE v.id = x.k",
 	}
 }
 
-// ProcessProgress is how far a process manager has got that cares about some
-// types of events.
-func (s *Store) ProcessProgress(process, category string, types []string) Progress {
-	return Progress{
-		store: s, handler: process, category: category, types: types,
-		seen: "SELECT p.version FROM processes p WHERE p.name = ? AND p.id = x.id", args: []any{process},
+// ProcessProgress is how far a process manager has got that cares about some types of
+// events, whatever streams they are in; no types mean all. It names streams.
+func (s *Store) ProcessProgress(name string, types []string) Progress {
+	p := Progress{
+		store: s, handler: name, key: "f.stream",
+		seen: "SELECT s.version FROM process_streams s WHERE s.name = ? AND s.stream = x.k", seenArgs: []any{name},
 	}
+	if len(types) > 0 {
+		p.which, p.whichArgs = " AND f.type IN ("+list("?", ",", len(types))+")", anys(types)
+	}
+	return p
 }
 
 // Checkpoint implements es.Progress.
@@ -48,37 +65,28 @@ func (p Progress) Checkpoint(ctx context.Context) (es.Position, error) {
 }
 
 // Behind implements es.Progress.
-func (p Progress) Behind(ctx context.Context, after, end es.Position, limit int) (ids []string, upTo es.Position, err error) {
+func (p Progress) Behind(ctx context.Context, after, end es.Position, limit int) (keys []string, upTo es.Position, err error) {
 	upTo = min(end, after+es.Position(limit))
 	if upTo <= after {
 		return nil, after, nil
 	}
-	prefix := p.category + "-"
-	args := []any{len(prefix) + 1, int64(after), int64(upTo), len(prefix), prefix} // SUBSTR counts from 1
-	only := ""
-	if len(p.types) > 0 {
-		only = " AND type IN (" + list("?", ",", len(p.types)) + ")"
-		for _, t := range p.types {
-			args = append(args, t)
-		}
-	}
-	args = append(args, p.args...)
-	rows, err := p.store.query(ctx, `SELECT x.id FROM (
-			SELECT SUBSTR(stream, ?) AS id, MAX(version) AS version FROM feed
-			WHERE position > ? AND position <= ? AND SUBSTR(stream, 1, ?) = ?`+only+` GROUP BY stream) x
-		WHERE COALESCE((`+p.seen+`), 0) < x.version`, args...)
+	rows, err := p.store.query(ctx, `SELECT x.k FROM (
+			SELECT `+p.key+` AS k, MAX(f.version) AS version FROM feed f
+			WHERE f.position > ? AND f.position <= ?`+p.which+` GROUP BY f.stream) x
+		WHERE COALESCE((`+p.seen+`), 0) < x.version`,
+		slices.Concat(p.keyArgs, []any{int64(after), int64(upTo)}, p.whichArgs, p.seenArgs)...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("find what %s has not seen: %w", p.handler, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
+		var key string
+		if err := rows.Scan(&key); err != nil {
 			return nil, 0, err
 		}
-		ids = append(ids, id)
+		keys = append(keys, key)
 	}
-	return ids, upTo, rows.Err()
+	return keys, upTo, rows.Err()
 }
 
 // Reached implements es.Progress.

@@ -84,17 +84,22 @@ func wantSavedOnce(t *testing.T, p *proxy, where cut, s *sqlstore.Store) {
 		}
 		command := es.Envelope{ID: rand.Text(), Payload: []byte(`{}`), AcceptedAt: time.Now()}
 		p.cutOnce(where)
-		step := es.Step[estest.State]{ID: id, From: from, To: from + 1, Send: []es.Envelope{command}}
-		if err := errors.Join(processes.Save(t.Context(), []es.Step[estest.State]{step})...); err != nil {
-			t.Errorf("save a process at %d: %v; its commands are not sent", from, err)
+		move := estest.MoveOf(id, from, from+1, estest.State{Count: int64(from)}, command)
+		move.Seen = map[es.Stream]es.Version{es.StreamOf("order", id): from + 1}
+		if err := estest.MoveOne(t.Context(), processes, move); err != nil {
+			t.Errorf("move a process at %d: %v; its commands are not sent", from, err)
 		}
 		if o, err := s.Outcome(t.Context(), command.ID); o.Status != es.StatusPending || err != nil {
 			t.Errorf("the command of a process has outcome %+v, error %v", o, err)
 		}
 	}
-	seen, err := processes.Load(t.Context(), []string{id})
-	if err != nil || seen[id].Version != 2 {
-		t.Errorf("the process is at version %d, want 2; error %v", seen[id].Version, err)
+	found, err := processes.Load(t.Context(), []string{id})
+	if err != nil || found[id].Version != 2 {
+		t.Errorf("the process is at version %d, want 2; error %v", found[id].Version, err)
+	}
+	stream := es.StreamOf("order", id)
+	if seen, err := processes.Seen(t.Context(), []es.Stream{stream}); err != nil || seen[stream] != 2 {
+		t.Errorf("the process has seen its stream up to %d, want 2; error %v", seen[stream], err)
 	}
 }
 

@@ -34,7 +34,7 @@ func TestMySQLKeepsIDsApart(t *testing.T) {
 			if err := estest.SaveOne(t.Context(), views, id, customer, 0, version); err != nil {
 				t.Fatalf("save view %q: %v", id, err)
 			}
-			if err := estest.SaveOne(t.Context(), processesOf(s, "checkout"), id, estest.State{}, 0, version); err != nil {
+			if err := estest.MoveOne(t.Context(), processesOf(s, "checkout"), estest.MoveOf(id, 0, version, estest.State{})); err != nil {
 				t.Fatalf("save process %q: %v", id, err)
 			}
 			if _, err := s.Acquire(t.Context(), id, id, time.Hour); err != nil {

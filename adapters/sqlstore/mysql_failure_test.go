@@ -35,7 +35,7 @@ func TestMySQLFailureHarmsNobodyElseInTheTransaction(t *testing.T) {
 					hold := begin(t, raw)
 					execTx(t, hold, "INSERT INTO checkpoints (handler, position) VALUES ('held', 1)")
 					held := make(chan error, 1)
-					go func() { held <- s.OrderViewsProgress("held").Reached(t.Context(), lease, 1) }()
+					go func() { held <- s.ViewProgress("held", "order", "order_views").Reached(t.Context(), lease, 1) }()
 					waitFor(t, "the writer waits", func() bool { return lockWaits(t, raw) == 1 })
 					release()
 					if err := errors.Join(hold.Rollback(), <-held); err != nil {
@@ -159,7 +159,7 @@ func saveBoth(t *testing.T, s *sqlstore.Store, id string, from es.Version) error
 		if i == 0 {
 			return estest.SaveOne(t.Context(), sqlstore.OrderViews{Store: s}, id, query.Order{}, from, from+1)
 		}
-		return estest.SaveOne(t.Context(), processesOf(s, "checkout"), id, estest.State{}, from, from+1)
+		return estest.MoveOne(t.Context(), processesOf(s, "checkout"), estest.MoveOf(id, from, from+1, estest.State{}))
 	})
 	return errors.Join(errs...)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/query"
@@ -23,9 +24,10 @@ func TestMySQLReadsNoMoreRowsThanItNeeds(t *testing.T) {
 		fillTables(t, raw)
 		s.Pool().SetMaxOpenConns(2) // the writer's connection, and one to count on
 		views, processes := sqlstore.OrderViews{Store: s}, processesOf(s, "checkout")
-		ids := make([]string, 64)
+		ids, streams := make([]string, 64), make([]es.Stream, 64)
 		for i := range ids {
 			ids[i] = fmt.Sprint(i * 300)
+			streams[i] = es.StreamOf("order", ids[i])
 		}
 		list := func(q query.ListOrders) func(context.Context) error {
 			q.Limit = 20
@@ -62,15 +64,23 @@ func TestMySQLReadsNoMoreRowsThanItNeeds(t *testing.T) {
 				return nil
 			}},
 			{"views behind", 1000, func(ctx context.Context) error {
-				_, _, err := s.OrderViewsProgress("views").Behind(ctx, 9000, 9100, 100)
+				_, _, err := s.ViewProgress("views", "order", "order_views").Behind(ctx, 9000, 9100, 100)
 				return err
 			}},
 			{"processes behind", 1000, func(ctx context.Context) error {
-				_, _, err := s.ProcessProgress("checkout", "order", []string{"order.tested"}).Behind(ctx, 9000, 9100, 100)
+				_, _, err := s.ProcessProgress("checkout", []string{"order.tested"}).Behind(ctx, 9000, 9100, 100)
 				return err
 			}},
 			{"load views", 300, func(ctx context.Context) error { _, err := views.Load(ctx, ids); return err }},
 			{"load processes", 300, func(ctx context.Context) error { _, err := processes.Load(ctx, ids); return err }},
+			{"seen streams", 300, func(ctx context.Context) error { _, err := processes.Seen(ctx, streams); return err }},
+			{"due processes", 300, func(ctx context.Context) error {
+				due, err := processes.Due(ctx, time.UnixMicro(9000), es.DueProcess{ID: "77", At: time.UnixMicro(5000)}, 100)
+				if err == nil && len(due) != 100 {
+					return fmt.Errorf("%d processes are due, want 100", len(due))
+				}
+				return err
+			}},
 			{"one view", 5, func(ctx context.Context) error { _, err := views.Order(ctx, "77"); return err }},
 			{"list", 200, list(query.ListOrders{})},
 			{"list by status", 200, list(query.ListOrders{Status: "paid"})},
@@ -112,7 +122,9 @@ func TestMySQLWritesTouchNoMoreRowsThanTheyNeed(t *testing.T) {
 				return estest.SaveOne(t.Context(), sqlstore.OrderViews{Store: s}, "77", query.Order{}, 1, 2)
 			}},
 			{"save a process", func() error {
-				return estest.SaveOne(t.Context(), processesOf(s, "checkout"), "77", estest.State{}, 1, 2)
+				move := estest.MoveOf("77", 1, 2, estest.State{})
+				move.Seen = map[es.Stream]es.Version{"order-77": 2, "payment-77": 1}
+				return estest.MoveOne(t.Context(), processesOf(s, "checkout"), move)
 			}},
 		} {
 			before := globalRows(t, raw)
@@ -139,11 +151,12 @@ func fillTables(t *testing.T, raw *sql.DB) {
 		"INSERT INTO feed SELECT n + 1, CONCAT('order-', n), 1, 'order.tested' FROM numbers WHERE n < 10000",
 		"INSERT INTO outbox SELECT n + 1, CONCAT('order-', n), 1, 1 FROM numbers WHERE n >= 10000",
 		"INSERT INTO order_views SELECT n, 1, IF(n % 3 = 0, 'paid', 'draft'), n % 40, n, 0, CONCAT('{\"CreatedAt\":\"1970-01-01T00:00:00.', LPAD(n, 6, '0'), 'Z\"}') FROM numbers",
-		"INSERT INTO processes SELECT 'checkout', n, 1, '{}' FROM numbers",
+		"INSERT INTO processes SELECT 'checkout', n, 1, '', '{}', '[]', '[]', n, n % 2, '', '', '', n, n FROM numbers",
+		"INSERT INTO process_streams SELECT 'checkout', CONCAT('order-', n), n % 2, n FROM numbers",
 		"INSERT INTO outcomes SELECT n, '', '', 'succeeded', 1, 'null', n FROM numbers",
 		"INSERT INTO commands SELECT n, '', '', 1, '{}', 'null', '', '{}', n FROM numbers",
 		"INSERT INTO unfinished_commands SELECT n, n FROM numbers")
-	for _, table := range []string{"events", "feed", "outbox", "order_views", "processes", "outcomes", "commands", "unfinished_commands"} {
+	for _, table := range []string{"events", "feed", "outbox", "order_views", "processes", "process_streams", "outcomes", "commands", "unfinished_commands"} {
 		rows, err := raw.Query("ANALYZE TABLE " + table)
 		if err != nil {
 			t.Fatal(err)

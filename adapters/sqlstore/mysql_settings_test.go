@@ -219,8 +219,8 @@ func usesEverything(t *testing.T, s *sqlstore.Store) {
 		{"relay", func() error { _, err := relayed(ctx, s, lease); return err }},
 		{"save", func() error { return saveBoth(t, s, "1", 0) }},
 		{"save again", func() error { return saveBoth(t, s, "1", 1) }},
-		{"reach", func() error { return s.OrderViewsProgress("views").Reached(ctx, lease, 2) }},
-		{"reach further", func() error { return s.OrderViewsProgress("views").Reached(ctx, lease, 3) }},
+		{"reach", func() error { return s.ViewProgress("views", "order", "order_views").Reached(ctx, lease, 2) }},
+		{"reach further", func() error { return s.ViewProgress("views", "order", "order_views").Reached(ctx, lease, 3) }},
 		{"bury", func() error { return s.Bury(ctx, sqlstore.DeadLetter{ID: "1", Payload: []byte("{}")}) }},
 		{"bury again", func() error { return s.Bury(ctx, sqlstore.DeadLetter{ID: "1", Payload: []byte("{}")}) }},
 	}

@@ -123,20 +123,28 @@ func (s inTurn) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 	return s.next().Acquire(ctx, name, holder, ttl)
 }
 
-// statesInTurn are the states of a process in several stores.
-type statesInTurn struct {
+// processesInTurn are the processes of a manager in several stores.
+type processesInTurn struct {
 	inTurn
 	name string
 }
 
-func (s statesInTurn) states() es.States[estest.State] { return processesOf(s.next(), s.name) }
+func (p processesInTurn) next() estest.Processes { return processesOf(p.inTurn.next(), p.name) }
 
-func (s statesInTurn) Load(ctx context.Context, ids []string) (map[string]es.Seen[estest.State], error) {
-	return s.states().Load(ctx, ids)
+func (p processesInTurn) Seen(ctx context.Context, streams []es.Stream) (map[es.Stream]es.Version, error) {
+	return p.next().Seen(ctx, streams)
 }
 
-func (s statesInTurn) Save(ctx context.Context, steps []es.Step[estest.State]) []error {
-	return s.states().Save(ctx, steps)
+func (p processesInTurn) Load(ctx context.Context, ids []string) (map[string]es.Instance[estest.State], error) {
+	return p.next().Load(ctx, ids)
+}
+
+func (p processesInTurn) Save(ctx context.Context, moves []es.Move[estest.State]) []error {
+	return p.next().Save(ctx, moves)
+}
+
+func (p processesInTurn) Due(ctx context.Context, before time.Time, after es.DueProcess, limit int) ([]es.DueProcess, error) {
+	return p.next().Due(ctx, before, after, limit)
 }
 
 func TestMySQLStoresInTurn(t *testing.T) { passesInTurn(t, "mysql") }
@@ -154,8 +162,8 @@ func passesInTurn(t *testing.T, server string) {
 	t.Run("outbox and feed", func(t *testing.T) { estest.TestOutboxAndFeed(t, open) })
 	t.Run("leases", func(t *testing.T) { estest.TestLeases(t, open) })
 	t.Run("processes", func(t *testing.T) {
-		estest.TestProcesses(t, open, func(s estest.Store, name string) es.States[estest.State] {
-			return statesInTurn{s.(inTurn), name}
+		estest.TestProcesses(t, open, func(s estest.Store, name string) estest.Processes {
+			return processesInTurn{s.(inTurn), name}
 		})
 	})
 }
@@ -236,16 +244,34 @@ func TestMySQLReusedIDIsFoundInARace(t *testing.T) {
 func TestMySQLStatesNeverGoBack(t *testing.T) {
 	onServers(t, func(t *testing.T, address string) {
 		stores := openStores(t, address, 3)
-		views := func(i int) es.States[query.Order] { return sqlstore.OrderViews{Store: stores[i%len(stores)]} }
-		processes := func(i int) es.States[estest.State] { return processesOf(stores[i%len(stores)], "checkout") }
-		t.Run("views", func(t *testing.T) { wantOneWinnerPerStep(t, views) })
-		t.Run("processes", func(t *testing.T) { wantOneWinnerPerStep(t, processes) })
+		store := func(i int) *sqlstore.Store { return stores[i%len(stores)] }
+		t.Run("views", func(t *testing.T) {
+			wantOneWinnerPerStep(t, func(i int, ids []string, from es.Version) []error {
+				steps := make([]es.Step[query.Order], len(ids))
+				for n, id := range ids {
+					steps[n] = es.Step[query.Order]{ID: id, From: from, To: from + 1}
+				}
+				return sqlstore.OrderViews{Store: store(i)}.Save(t.Context(), steps)
+			})
+			wantVersions(t, sqlstore.OrderViews{Store: store(0)}.Load, func(s es.Seen[query.Order]) es.Version { return s.Version })
+		})
+		t.Run("processes", func(t *testing.T) {
+			wantOneWinnerPerStep(t, func(i int, ids []string, from es.Version) []error {
+				moves := make([]es.Move[estest.State], len(ids))
+				for n, id := range ids {
+					moves[n] = estest.MoveOf(id, from, from+1, estest.State{})
+					moves[n].Seen = map[es.Stream]es.Version{es.StreamOf("a", id): from + 1, es.StreamOf("b", id): from + 1}
+				}
+				return processesOf(store(i), "checkout").Save(t.Context(), moves)
+			})
+			wantVersions(t, processesOf(store(0), "checkout").Load, func(i es.Instance[estest.State]) es.Version { return i.Version })
+		})
 	})
 }
 
 // wantOneWinnerPerStep saves the same steps, each of several states, from several
 // stores at once, in different orders.
-func wantOneWinnerPerStep[S any](t *testing.T, states func(i int) es.States[S]) {
+func wantOneWinnerPerStep(t *testing.T, save func(i int, ids []string, from es.Version) []error) {
 	t.Helper()
 	const savers, ids = 9, 5
 	for round := range es.Version(8) {
@@ -254,11 +280,11 @@ func wantOneWinnerPerStep[S any](t *testing.T, states func(i int) es.States[S]) 
 			errs[i] = make([]error, savers)
 		}
 		atOnce(savers, func(i int) error {
-			steps := make([]es.Step[S], ids)
-			for n := range steps {
-				steps[n] = es.Step[S]{ID: fmt.Sprint((n + i) % ids), From: round, To: round + 1}
+			order := make([]string, ids)
+			for n := range order {
+				order[n] = fmt.Sprint((n + i) % ids)
 			}
-			for n, err := range states(i).Save(t.Context(), steps) {
+			for n, err := range save(i, order, round) {
 				errs[(n+i)%ids][i] = err
 			}
 			return nil
@@ -267,15 +293,17 @@ func wantOneWinnerPerStep[S any](t *testing.T, states func(i int) es.States[S]) 
 			wantOneWinner(t, each, es.ErrConflict)
 		}
 	}
-	for i := range 3 {
-		seen, err := states(i).Load(t.Context(), []string{"0", "1", "2", "3", "4"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for id, s := range seen {
-			if s.Version != 8 {
-				t.Errorf("state %s is at version %d, want 8", id, s.Version)
-			}
+}
+
+func wantVersions[S any](t *testing.T, load func(context.Context, []string) (map[string]S, error), version func(S) es.Version) {
+	t.Helper()
+	found, err := load(t.Context(), []string{"0", "1", "2", "3", "4"})
+	if err != nil || len(found) != 5 {
+		t.Fatalf("loaded %d states, want 5; error %v", len(found), err)
+	}
+	for id, s := range found {
+		if v := version(s); v != 8 {
+			t.Errorf("state %s is at version %d, want 8", id, v)
 		}
 	}
 }

@@ -162,15 +162,16 @@ func (v OrderViews) Versions(ctx context.Context, ids []string) (map[string]es.V
 	return seen, nil
 }
 
-func scanVersions(rows *sql.Rows, seen map[string]es.Version) error {
+// scanVersions reads rows of a key and a version.
+func scanVersions[K ~string](rows *sql.Rows, seen map[K]es.Version) error {
 	defer rows.Close()
 	for rows.Next() {
-		var id string
+		var key K
 		var version es.Version
-		if err := rows.Scan(&id, &version); err != nil {
+		if err := rows.Scan(&key, &version); err != nil {
 			return fmt.Errorf("scan version: %w", err)
 		}
-		seen[id] = version
+		seen[key] = version
 	}
 	return errors.Join(rows.Err(), rows.Close())
 }

@@ -6,139 +6,108 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"time"
 
-	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
 )
 
-// Processes keeps the state of one process manager. It implements es.States.
+// Processes keeps the processes of one manager. It implements es.Processes.
 type Processes[S any] struct {
 	Store *Store
 	Name  string
 }
 
-// Load implements es.States.
-func (p Processes[S]) Load(ctx context.Context, ids []string) (map[string]es.Seen[S], error) {
-	seen := make(map[string]es.Seen[S], len(ids))
-	for part := range slices.Chunk(ids, maxKeys) {
-		args := fill(part)
-		rows, err := p.Store.query(ctx, "SELECT id, version, state FROM processes WHERE id IN ("+list("?", ",", len(args))+
-			") AND name = ?", append(args, p.Name)...)
+// Seen implements es.Processes.
+func (p Processes[S]) Seen(ctx context.Context, streams []es.Stream) (map[es.Stream]es.Version, error) {
+	seen := make(map[es.Stream]es.Version, len(streams))
+	for part := range slices.Chunk(streams, maxKeys) {
+		args := []any{p.Name}
+		for _, s := range fill(part) {
+			args = append(args, string(s.(es.Stream)))
+		}
+		rows, err := p.Store.query(ctx, "SELECT stream, version FROM process_streams WHERE name = ? AND stream IN ("+
+			list("?", ",", len(args)-1)+")", args...)
 		if err != nil {
 			return nil, err
 		}
-		if err := scanStates(rows, seen); err != nil {
+		if err := scanVersions(rows, seen); err != nil {
 			return nil, err
 		}
 	}
 	return seen, nil
 }
 
-func scanStates[S any](rows *sql.Rows, seen map[string]es.Seen[S]) error {
+// Load implements es.Processes.
+func (p Processes[S]) Load(ctx context.Context, ids []string) (map[string]es.Instance[S], error) {
+	found := make(map[string]es.Instance[S], len(ids))
+	for part := range slices.Chunk(ids, maxKeys) {
+		args := fill(part)
+		rows, err := p.Store.query(ctx, `SELECT id, version, state, steps, timers, correlation_id, started_at
+			FROM processes WHERE id IN (`+list("?", ",", len(args))+") AND name = ?", append(args, p.Name)...)
+		if err != nil {
+			return nil, err
+		}
+		if err := scanInstances(rows, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func scanInstances[S any](rows *sql.Rows, found map[string]es.Instance[S]) error {
 	defer rows.Close()
 	for rows.Next() {
 		var (
-			id   string
-			s    es.Seen[S]
-			data []byte
+			id                   string
+			i                    es.Instance[S]
+			state, steps, timers []byte
+			at                   int64
 		)
-		if err := rows.Scan(&id, &s.Version, &data); err != nil {
+		if err := rows.Scan(&id, &i.Version, &state, &steps, &timers, &i.CorrelationID, &at); err != nil {
 			return err
 		}
-		if err := json.Unmarshal(data, &s.State); err != nil {
-			return fmt.Errorf("decode the process of %s: %w", id, err)
+		err := errors.Join(json.Unmarshal(state, &i.State), json.Unmarshal(steps, &i.Steps), json.Unmarshal(timers, &i.Timers))
+		if err != nil {
+			return fmt.Errorf("decode the process %s: %w", id, err)
 		}
-		seen[id] = s
+		i.StartedAt = time.UnixMicro(at).UTC()
+		found[id] = i
 	}
 	return errors.Join(rows.Err(), rows.Close())
 }
 
-type processSave struct {
-	name, id string
-	state    []byte
-	from, to es.Version
-	send     []*acceptance
+// noTimer is when a process is due that waits for no time: never.
+const noTimer = math.MaxInt64
+
+func dueAt(timers []es.Timer) int64 {
+	due := int64(noTimer)
+	for _, t := range timers {
+		due = min(due, ceilMicro(t.At))
+	}
+	return due
 }
 
-// Save implements es.States.
-func (p Processes[S]) Save(ctx context.Context, steps []es.Step[S]) []error {
-	crash.Point("process.before")
-	errs := saveAll(ctx, p.Store.commits, saveProcessKind, steps, func(s es.Step[S], state []byte) processSave {
-		save := processSave{name: p.Name, id: s.ID, state: state, from: s.From, to: s.To}
-		for _, c := range s.Send {
-			save.send = append(save.send, &acceptance{envelope: c})
-		}
-		return save
-	})
-	if errors.Join(errs...) == nil {
-		crash.Point("process.after")
-	}
-	return errs
-}
-
-// saveAll saves those steps that lead somewhere, and returns an error for each
-// of them all.
-func saveAll[S, W any](ctx context.Context, c committers, k *kind, steps []es.Step[S], toWrite func(es.Step[S], []byte) W) []error {
-	errs := make([]error, len(steps))
-	writes := make([]W, 0, len(steps))
-	index := make([]int, 0, len(steps))
-	for i, s := range steps {
-		if s.From == s.To {
-			continue
-		}
-		state, err := json.Marshal(s.State)
-		if err != nil {
-			errs[i] = fmt.Errorf("encode: %w", err)
-			continue
-		}
-		writes = append(writes, toWrite(s, state))
-		index = append(index, i)
-	}
-	for i, err := range doAll(ctx, c, k, writes) {
-		errs[index[i]] = err
-	}
-	return errs
-}
-
-var saveProcessKind = &kind{name: "save processes", writer: 2, run: func(ctx context.Context, t *tx, writes []*write) error {
-	saves := argsOf[processSave](writes)
-	keys := make([]string, len(saves))
-	for i, s := range saves {
-		keys[i] = s.id
-	}
-	type key struct{ name, id string }
-	versions := make(map[key]es.Version, len(saves))
-	err := t.lookup(ctx, "SELECT name, id, version FROM processes"+t.dialect.byKey+" WHERE id IN (%s)"+t.dialect.forUpdate, "?", ",", anys(keys), func(rows *sql.Rows) error {
-		var k key
-		var v es.Version
-		err := rows.Scan(&k.name, &k.id, &v)
-		versions[k] = v
-		return err
-	})
+// Due implements es.Processes.
+func (p Processes[S]) Due(ctx context.Context, before time.Time, after es.DueProcess, limit int) ([]es.DueProcess, error) {
+	from := after.At.UnixMicro()
+	rows, err := p.Store.query(ctx, `SELECT id, due_at FROM processes
+		WHERE name = ? AND due_at >= ? AND due_at < ? AND (due_at > ? OR id > ?) ORDER BY due_at, id LIMIT ?`,
+		p.Name, from, ceilMicro(before), from, after.ID, limit)
 	if err != nil {
-		return fmt.Errorf("read versions: %w", err)
+		return nil, fmt.Errorf("find timers of %s that are due: %w", p.Name, err)
 	}
-	var (
-		rows states
-		send []*acceptance
-	)
-	for i, s := range saves {
-		k := key{s.name, s.id}
-		if writes[i].unknown && versions[k] == s.to {
-			continue // it was committed after all, and its commands are to be sent
+	defer rows.Close()
+	var due []es.DueProcess
+	for rows.Next() {
+		var d es.DueProcess
+		var at int64
+		if err := rows.Scan(&d.ID, &at); err != nil {
+			return nil, err
 		}
-		if versions[k] != s.from {
-			writes[i].err = es.ErrConflict
-			continue
-		}
-		versions[k] = s.to
-		rows.add(s.from, s.name, s.id, int64(s.to), s.state)
-		send = append(send, s.send...)
+		d.At = time.UnixMicro(at).UTC()
+		due = append(due, d)
 	}
-	if err := rows.save(ctx, t, "processes", "name, id, version, state", t.dialect.upsert("id, name", "version", "state")); err != nil {
-		return err
-	}
-	// A command that is there already was sent by an earlier run of the process.
-	return acceptAll(ctx, t, send, func(int) {})
-}}
+	return due, errors.Join(rows.Err(), rows.Close())
+}

@@ -69,24 +69,35 @@ func execRaw(tb testing.TB, db *sql.DB, statements ...string) {
 	}
 }
 
-func processesOf(s estest.Store, name string) es.States[estest.State] {
+func processesOf(s estest.Store, name string) estest.Processes {
 	return sqlstore.Processes[estest.State]{Store: s.(*sqlstore.Store), Name: name}
 }
 
 func processHandler(s estest.Store) estest.Handler {
+	p := processesOf(s, "checkout")
 	return estest.Handler{
-		Progress: s.(*sqlstore.Store).ProcessProgress("checkout", "order", nil),
-		See: func(ctx context.Context, id string, from, to es.Version) error {
-			return estest.SaveOne(ctx, processesOf(s, "checkout"), id, estest.State{}, from, to)
+		Progress: s.(*sqlstore.Store).ProcessProgress("checkout", nil),
+		Key:      func(s es.Stream) string { return string(s) },
+		See: func(ctx context.Context, stream es.Stream, _, to es.Version) error {
+			found, err := p.Load(ctx, []string{stream.ID()})
+			if err != nil {
+				return err
+			}
+			at := found[stream.ID()].Version
+			move := estest.MoveOf(stream.ID(), at, at+1, estest.State{})
+			move.Seen = map[es.Stream]es.Version{stream: to}
+			return estest.MoveOne(ctx, p, move)
 		},
 	}
 }
 
 func viewHandler(s estest.Store) estest.Handler {
 	return estest.Handler{
-		Progress: s.(*sqlstore.Store).OrderViewsProgress("order-views"),
-		See: func(ctx context.Context, id string, from, to es.Version) error {
-			return estest.SaveOne(ctx, sqlstore.OrderViews{Store: s.(*sqlstore.Store)}, id, query.Order{}, from, to)
+		Progress: s.(*sqlstore.Store).ViewProgress("order-views", "order", "order_views"),
+		Category: "order",
+		Key:      es.Stream.ID,
+		See: func(ctx context.Context, stream es.Stream, from, to es.Version) error {
+			return estest.SaveOne(ctx, sqlstore.OrderViews{Store: s.(*sqlstore.Store)}, stream.ID(), query.Order{}, from, to)
 		},
 	}
 }

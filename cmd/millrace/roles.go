@@ -4,10 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/millrace/millrace/adapters/gateway"
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/command"
-	"github.com/millrace/millrace/app/process"
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
@@ -111,26 +109,15 @@ func (a *assembly) addEvents() error {
 	p := &es.Projector[query.Order, order.Event]{
 		Category: command.Category, Store: a.store, Codec: a.events, States: sqlstore.OrderViews{Store: a.store},
 	}
-	a.follow("order-views", nil, a.store.OrderViewsProgress("order-views"), gathered(p.CatchUp, a.seen.Post))
+	a.follow("order-views", nil, a.store.ViewProgress("order-views", command.Category, "order_views"), gathered(p.CatchUp, a.seen.Post))
 	return nil
 }
 
 // addProcesses runs the processes that answer events with commands.
-func (a *assembly) addProcesses() error {
-	run := manager(a, "checkout", process.CheckoutReactions(a.commands)).CatchUp
-	a.follow("checkout", process.CheckoutEvents(),
-		a.store.ProcessProgress("checkout", command.Category, process.CheckoutEvents()),
-		gathered(run, func(string, es.Version) {}))
-	return nil
-}
+func (a *assembly) addProcesses() error { return nil }
 
 // addPayments takes money and gives it back.
-func (a *assembly) addPayments() error {
-	run := manager(a, "payments", process.PaymentsReactions(a.commands, &gateway.Simulator{SlowAnswer: a.config.SlowPayment})).CatchUp
-	a.follow("payments", process.PaymentsEvents(),
-		a.store.ProcessProgress("payments", command.Category, process.PaymentsEvents()), alone(run))
-	return nil
-}
+func (a *assembly) addPayments() error { return nil }
 
 // follow lets a handler catch up whenever something happens, and sees to it that
 // it misses nothing.
@@ -142,14 +129,6 @@ func (a *assembly) follow(name string, types []string, progress es.Progress, cat
 		Concurrency: 16, Every: 5 * time.Second, Log: a.log,
 	}
 	a.handlers = append(a.handlers, a.afterStart(f.Run))
-}
-
-// manager runs a process.
-func manager[S es.Folded[S, order.Event]](a *assembly, name string, react process.Reactions[S]) *es.Projector[S, order.Event] {
-	return &es.Projector[S, order.Event]{
-		Category: command.Category, Store: a.store, Codec: a.events,
-		States: sqlstore.Processes[S]{Store: a.store, Name: name}, React: react, Sent: a.sender.Hand,
-	}
 }
 
 type catchUp = func(ctx context.Context, ids ...string) (map[string]es.Version, error)
@@ -165,12 +144,4 @@ func gathered(run catchUp, reached func(id string, v es.Version)) func(context.C
 		return err
 	}}
 	return g.Do
-}
-
-// alone lets each catch-up run by itself. It is for those that wait for others.
-func alone(run catchUp) func(context.Context, string) error {
-	return func(ctx context.Context, id string) error {
-		_, err := run(ctx, id)
-		return err
-	}
 }

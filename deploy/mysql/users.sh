@@ -60,8 +60,8 @@ for table in commands outcomes; do
 	allow $table 'SELECT, INSERT, DELETE'
 done
 
-for table in outbox feed unfinished_commands leases checkpoints processes dead_letters order_views order_search \
-	queues queue_messages; do
+for table in outbox feed unfinished_commands leases checkpoints processes process_streams dead_letters \
+	order_views order_search queues queue_messages; do
 	allow $table 'SELECT, INSERT, UPDATE, DELETE'
 done
 

@@ -15,9 +15,10 @@ type Progress interface {
 	Checkpoint(context.Context) (Position, error)
 
 	// Behind looks at the next stretch of the feed after a position, at most
-	// limit positions and not beyond end. It returns the ids of aggregates of
-	// which not every event in it has been seen, and where the stretch ends.
-	Behind(ctx context.Context, after, end Position, limit int) (ids []string, upTo Position, err error)
+	// limit positions and not beyond end. It returns what to catch up with, since
+	// not every event of it in there has been seen, and where the stretch ends. A
+	// projection names aggregates by their ids, a process manager streams.
+	Behind(ctx context.Context, after, end Position, limit int) (keys []string, upTo Position, err error)
 
 	// Reached moves the checkpoint. It returns ErrFenced, and changes nothing, if
 	// the lease has passed on.
@@ -33,9 +34,9 @@ type Follower struct {
 	Progress    Progress
 	Feed        Feed
 	Leader      *Leader
-	CatchUp     func(ctx context.Context, id string) error
-	Concurrency int           // how many aggregates to catch up with at a time
-	Every       time.Duration // how long events may take to be seen by way of a message
+	CatchUp     func(ctx context.Context, key string) error // as Behind names it
+	Concurrency int                                         // how many of them to catch up with at a time
+	Every       time.Duration                               // how long events may take to be seen by way of a message
 	Log         *slog.Logger
 
 	lease  Lease

@@ -1,13 +1,11 @@
 package es
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -26,13 +24,6 @@ type Manager[S Folded[S, Event]] struct {
 	Sent func(context.Context, []Envelope)
 }
 
-// maxSteps is how many steps of a process are kept. The first and the last tell most,
-// so those in between go first.
-const maxSteps = 200
-
-// retryTimer is a timer that the manager sets itself, when it is asked to retry.
-const retryTimer = "process.retry"
-
 // input is something that a process is to see.
 type input struct {
 	event Event
@@ -42,24 +33,24 @@ type input struct {
 }
 
 // CatchUp lets the processes see what is new in some streams. An event message is
-// only a hint to call it: calling it late, twice or out of order does no harm.
+// only a hint to call it: calling it late, twice or out of order does no harm. An
+// event that a process cannot see holds up the later ones of its stream, and nothing
+// else.
 func (m *Manager[S]) CatchUp(ctx context.Context, streams ...Stream) error {
+	var errs []error
 	for len(streams) > 0 {
 		inputs, broken := m.read(ctx, streams)
 		moves, stuck := m.moves(ctx, inputs)
-		if moves == nil && errors.Join(broken, stuck) != nil {
-			return errors.Join(broken, stuck)
-		}
-		again, err := m.save(ctx, moves)
-		if err = errors.Join(err, broken, stuck); err != nil {
-			return err
+		again, failed := m.save(ctx, moves)
+		if err := errors.Join(broken, stuck, failed); err != nil {
+			errs = append(errs, err)
 		}
 		streams = nil
 		for _, move := range again {
 			streams = slices.AppendSeq(streams, maps.Keys(move.Seen))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // read returns what the processes have not seen of some streams, by their ids. With an
@@ -67,7 +58,7 @@ func (m *Manager[S]) CatchUp(ctx context.Context, streams ...Stream) error {
 func (m *Manager[S]) read(ctx context.Context, streams []Stream) (map[string][]input, error) {
 	seen, err := m.Processes.Seen(ctx, streams)
 	if err != nil {
-		return nil, fmt.Errorf("look what was seen of %d streams: %w", len(streams), err)
+		return nil, fmt.Errorf("look what %s has seen of %d streams: %w", m.Process.Name, len(streams), err)
 	}
 	tails := make([]Tail, len(streams))
 	for i, s := range streams {
@@ -76,7 +67,8 @@ func (m *Manager[S]) read(ctx context.Context, streams []Stream) (map[string][]i
 	inputs, broken := map[string][]input{}, map[Stream]error{}
 	for r, err := range m.Store.ReadTails(ctx, tails) {
 		if err != nil {
-			return inputs, fmt.Errorf("read %d streams: %w", len(tails), err)
+			broken[""] = fmt.Errorf("read %d streams: %w", len(tails), err)
+			break
 		}
 		if broken[r.Stream] != nil {
 			continue // what comes after it has to wait
@@ -99,7 +91,7 @@ func (m *Manager[S]) read(ctx context.Context, streams []Stream) (map[string][]i
 }
 
 // moves lets processes see their inputs. With an error come the moves as far as they
-// got: what a reaction has done is not to be done again because a later one fails.
+// got: what a reaction has done is not to be done again because another one fails.
 func (m *Manager[S]) moves(ctx context.Context, inputs map[string][]input) ([]Move[S], error) {
 	ids := slices.Sorted(maps.Keys(inputs))
 	if len(ids) == 0 {
@@ -107,105 +99,74 @@ func (m *Manager[S]) moves(ctx context.Context, inputs map[string][]input) ([]Mo
 	}
 	were, err := m.Processes.Load(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("load %d processes: %w", len(ids), err)
+		return nil, fmt.Errorf("load %d processes of %s: %w", len(ids), m.Process.Name, err)
+	}
+	if err := m.dropSeen(ctx, inputs); err != nil {
+		return nil, err
 	}
 	var errs []error
 	moves := make([]Move[S], len(ids))
 	for i, id := range ids {
 		moves[i] = m.begin(id, were[id])
+		held := map[Stream]bool{}
 		for _, in := range inputs[id] {
-			if err := m.see(ctx, &moves[i], in); err != nil {
-				errs = append(errs, err)
-				break
+			if held[in.step.Stream] {
+				continue // what comes after it has to wait
 			}
+			next, err := m.see(ctx, moves[i], in)
+			if err != nil {
+				errs = append(errs, err)
+				held[in.step.Stream] = true
+				continue
+			}
+			moves[i] = next
 		}
 	}
 	return moves, errors.Join(errs...)
 }
 
-func (m *Manager[S]) begin(id string, was Instance[S]) Move[S] {
-	move := Move[S]{ID: id, From: was.Version, Instance: was, Seen: map[Stream]Version{}}
-	if was.Version == 0 {
-		move.StartedAt = m.now()
-		if m.Process.New != nil {
-			move.State = m.Process.New(id)
+// dropSeen drops what somebody else has let the processes see since it was read. It
+// looks after the processes were loaded: what comes in later than that is a conflict.
+func (m *Manager[S]) dropSeen(ctx context.Context, inputs map[string][]input) error {
+	var streams []Stream
+	for _, of := range inputs {
+		for _, in := range of {
+			if !slices.Contains(streams, in.step.Stream) {
+				streams = append(streams, in.step.Stream)
+			}
 		}
 	}
-	move.Steps = slices.Clip(move.Steps)
-	return move
+	seen, err := m.Processes.Seen(ctx, streams)
+	if err != nil {
+		return fmt.Errorf("look what %s has seen of %d streams by now: %w", m.Process.Name, len(streams), err)
+	}
+	for id, of := range inputs {
+		inputs[id] = slices.DeleteFunc(of, func(in input) bool { return in.step.Version <= seen[in.step.Stream] })
+	}
+	return nil
+}
+
+// begin returns a move that leads nowhere yet.
+func (m *Manager[S]) begin(id string, was Instance[S]) Move[S] {
+	if was.Version == 0 {
+		was.StartedAt = m.now()
+		if m.Process.New != nil {
+			was.State = m.Process.New(id)
+		}
+	}
+	return Move[S]{ID: id, From: was.Version, Instance: was, Seen: map[Stream]Version{}}
 }
 
 func (m *Manager[S]) now() time.Time { return m.Now().UTC().Truncate(time.Microsecond) }
 
-// see folds one input into a move, with the reaction to it.
-func (m *Manager[S]) see(ctx context.Context, move *Move[S], in input) error {
-	state := move.State.Evolve(in.event)
-	r, err := m.Process.React(ctx, state, in.event)
-	if err != nil {
-		return fmt.Errorf("%s %s: react to %s: %w", m.Process.Name, move.ID, in.event.EventType(), err)
-	}
-	commands, err := m.seal(move, in, r.Send)
-	if err != nil {
-		return err
-	}
-	for _, c := range commands {
-		in.step.Sent = append(in.step.Sent, SentCommand{c.ID, c.Type, c.Target})
-	}
-	in.step.At = m.now()
-	move.State, move.Version = Fold(state, r.Learned...), move.Version+1
-	move.Steps = append(move.Steps, in.step)
-	if len(move.Steps) > maxSteps {
-		move.Steps = slices.Delete(move.Steps, maxSteps/2, maxSteps/2+1)
-	}
-	if in.step.Stream != "" {
-		move.Seen[in.step.Stream] = in.step.Version
-	}
-	move.CorrelationID = cmp.Or(move.CorrelationID, in.from.CorrelationID)
-	move.Send = append(move.Send, commands...)
-	m.wait(move)
-	return nil
-}
-
-// wait sets the timers that the process waits for now. One that the manager has set
-// itself stays until it fires.
-func (m *Manager[S]) wait(move *Move[S]) {
-	own := slices.DeleteFunc(slices.Clone(move.Timers), func(t Timer) bool { return t.Name != retryTimer })
-	move.Timers, move.Standing = own, m.Process.Standing(move.State)
-	if m.Process.Timers != nil {
-		move.Timers = append(move.Timers, m.Process.Timers(move.State)...)
-	}
-	for i := range move.Timers {
-		move.Timers[i].At = move.Timers[i].At.UTC().Truncate(time.Microsecond)
-	}
-}
-
-// seal makes commands ready to be sent. Their ids are derived from what they answer, so
-// that a process which sees it again sends nothing twice.
-func (m *Manager[S]) seal(move *Move[S], in input, commands []Command) ([]Envelope, error) {
-	sealed := make([]Envelope, len(commands))
-	for i, c := range commands {
-		e, err := Seal(m.Commands, c)
-		if err != nil {
-			return nil, err
-		}
-		e.ID = DeriveID(m.Process.Name, move.ID, in.step.EventID, e.Type, strconv.Itoa(i))
-		e.AcceptedAt = in.at
-		e.Metadata = Metadata{
-			CorrelationID: cmp.Or(in.from.CorrelationID, move.CorrelationID),
-			CausationID:   in.step.EventID,
-			Traceparent:   in.from.Traceparent,
-			Actor:         "process:" + m.Process.Name,
-		}
-		sealed[i] = e
-	}
-	return sealed, nil
-}
-
 // save saves moves and hands their commands on. It returns those that somebody else
 // was faster with.
 func (m *Manager[S]) save(ctx context.Context, moves []Move[S]) (again []Move[S], err error) {
-	var errs []error
 	moves = slices.DeleteFunc(moves, func(move Move[S]) bool { return move.Version == move.From })
+	if len(moves) == 0 {
+		return nil, nil
+	}
+	var errs []error
 	for i, err := range m.Processes.Save(ctx, moves) {
 		switch {
 		case errors.Is(err, ErrConflict):
@@ -222,26 +183,17 @@ func (m *Manager[S]) save(ctx context.Context, moves []Move[S]) (again []Move[S]
 // Fire lets a process see those of its timers whose time has come. A timer fires once,
 // however often and by how many this is called.
 func (m *Manager[S]) Fire(ctx context.Context, id string) error {
-	return m.change(ctx, id, func(move *Move[S]) error {
+	return m.change(ctx, id, func(move Move[S]) (Move[S], error) {
 		for {
 			t, ok := firstDue(move.Timers, m.now())
 			if !ok {
-				return nil
+				return move, nil
 			}
-			in := input{event: Elapsed{Timer: t.Name, At: t.At}, at: t.At, step: ProcessStep{Timer: t.Name}}
-			if t.Name == retryTimer {
-				in.event, in.step.Timer = Retried{At: t.At}, ""
+			next, err := m.elapse(ctx, move, t)
+			if err != nil {
+				return move, err
 			}
-			in.step.Event = in.event.EventType()
-			in.step.EventID = DeriveID("timer", m.Process.Name, id, t.Name, strconv.FormatInt(t.At.UnixMicro(), 10))
-			same := func(other Timer) bool { return other.Name == t.Name && other.At.Equal(t.At) }
-			move.Timers = slices.DeleteFunc(slices.Clone(move.Timers), same)
-			if err := m.see(ctx, move, in); err != nil {
-				return err
-			}
-			if slices.ContainsFunc(move.Timers, same) {
-				return fmt.Errorf("%s %s: the timer %s was seen and is still waited for", m.Process.Name, id, t.Name)
-			}
+			move = next
 		}
 	})
 }
@@ -258,26 +210,29 @@ func firstDue(timers []Timer, now time.Time) (first Timer, ok bool) {
 // Retry asks a process to try again what it waits for. Whoever fires timers lets it
 // see that, next. It returns ErrNoProcess if there is none with this id.
 func (m *Manager[S]) Retry(ctx context.Context, id string) error {
-	return m.change(ctx, id, func(move *Move[S]) error {
+	return m.change(ctx, id, func(move Move[S]) (Move[S], error) {
 		if move.From == 0 {
-			return ErrNoProcess
+			return move, ErrNoProcess
+		}
+		if slices.ContainsFunc(move.Timers, isRetry) {
+			return move, nil // somebody has asked already
 		}
 		move.Version++
-		m.wait(move)
-		move.Timers = append(move.Timers, Timer{retryTimer, m.now()})
-		return nil
+		move.Timers = append(m.timers(move), Timer{retryTimer, m.now()})
+		move.Standing = m.Process.Standing(move.State)
+		return move, nil
 	})
 }
 
 // change moves one process, again on its fresh state when somebody else was faster.
-func (m *Manager[S]) change(ctx context.Context, id string, change func(*Move[S]) error) error {
+// With an error of the change comes how far it got, which is kept.
+func (m *Manager[S]) change(ctx context.Context, id string, change func(Move[S]) (Move[S], error)) error {
 	for {
 		were, err := m.Processes.Load(ctx, []string{id})
 		if err != nil {
 			return fmt.Errorf("load %s %s: %w", m.Process.Name, id, err)
 		}
-		move := m.begin(id, were[id])
-		stuck := change(&move)
+		move, stuck := change(m.begin(id, were[id]))
 		again, err := m.save(ctx, []Move[S]{move})
 		if err := errors.Join(stuck, err); err != nil || len(again) == 0 {
 			return err

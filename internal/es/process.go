@@ -25,9 +25,9 @@ type Process[S Folded[S, Event]] struct {
 	Subject func(Stream, Event) string
 
 	// React answers an event that has just been folded into the state. It runs
-	// outside of any transaction and may run again after a crash, so what it asks
-	// of others carries an idempotency key. After an error nothing of the event is
-	// kept, and it is seen again.
+	// outside of any transaction and may run again, after a crash or by somebody
+	// else at the same time, so what it asks of others carries an idempotency key.
+	// After an error nothing of the event is kept, and it is seen again.
 	React func(context.Context, S, Event) (Reaction, error)
 
 	// Timers are what the process waits for from now on. A timer that is not among
@@ -81,7 +81,7 @@ func (Retried) EventType() string { return "process.retried" }
 // ErrNoProcess says that there is no process with an id.
 var ErrNoProcess = errors.New("no such process")
 
-// Instance is one process as it is kept.
+// Instance is one process as it is kept. Times are UTC, in microseconds.
 type Instance[S any] struct {
 	State         S
 	Version       Version // grows with everything that it sees
@@ -109,7 +109,7 @@ type SentCommand struct {
 	Target string `json:"target"`
 }
 
-// Move brings one process from the version it was at to a later one.
+// Move brings one process from the version it was at, 0 if it is new, to a later one.
 type Move[S any] struct {
 	ID   string
 	From Version
@@ -125,7 +125,8 @@ type DueProcess struct {
 	At time.Time
 }
 
-// Processes keeps the processes of one manager.
+// Processes keeps the processes of one manager. Every implementation passes
+// estest.TestProcesses.
 type Processes[S any] interface {
 	// Seen tells how far the manager has seen some streams. Those that it has not
 	// seen anything of are left out.
@@ -136,10 +137,12 @@ type Processes[S any] interface {
 
 	// Save takes moves, each by itself, and returns an error for each. The state, the
 	// timers, what was seen and the commands of a move are stored together or not at
-	// all. The error is ErrConflict if the process is not where the move begins.
+	// all. A command that is there already, as one sent by an earlier run, stays as it
+	// is. The error is ErrConflict if the process is not where the move begins.
 	Save(ctx context.Context, moves []Move[S]) []error
 
 	// Due returns processes with a timer that is due before a time, those that are
-	// due first before others, starting after the one given.
+	// due first before others, starting after the one given. A process is due when
+	// the first of its timers is.
 	Due(ctx context.Context, before time.Time, after DueProcess, limit int) ([]DueProcess, error)
 }

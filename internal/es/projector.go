@@ -6,37 +6,31 @@ import (
 	"fmt"
 )
 
-// Seen is the state of a view or a process and the version of its aggregate that
-// it has seen.
+// Seen is the state of a view and the version of its aggregate that it has seen.
 type Seen[S any] struct {
 	State   S
 	Version Version
 }
 
-// Step moves one state from the version it has seen to a later one. What a
-// process sends on the way is accepted with it.
+// Step moves one state from the version it has seen to a later one.
 type Step[S any] struct {
 	ID       string
 	State    S
 	From, To Version
-	Send     []Envelope
 }
 
-// States keeps the current state of a view or a process, one per aggregate.
+// States keeps the current states of a view, one per aggregate.
 type States[S any] interface {
 	// Load returns the states for some aggregates. Those that are new are left out.
 	Load(ctx context.Context, ids []string) (map[string]Seen[S], error)
 
-	// Save takes steps, each by itself, and returns an error for each. A step
-	// and the commands it sends are stored together or not at all. The error is
+	// Save takes steps, each by itself, and returns an error for each. The error is
 	// ErrConflict if the stored state has seen more or less than the step starts
 	// from.
 	Save(ctx context.Context, steps []Step[S]) []error
 }
 
-// Projector keeps states up to date with the streams they are folds of. Without
-// React they are views; with it they are processes, which answer events with
-// commands.
+// Projector keeps views up to date with the streams they are folds of.
 //
 // It sees every event of a stream once and in order, whatever the broker does,
 // because it reads them from the store and saves how far it has got together
@@ -46,14 +40,6 @@ type Projector[S Folded[S, E], E Event] struct {
 	Store    Store
 	Codec    *Codec[E]
 	States   States[S]
-
-	// React answers an event that has just been folded into the state. It runs
-	// outside of any transaction and may run again after a crash, so what it asks
-	// of others carries an idempotency key, and its commands have derived ids.
-	React func(context.Context, S, E, Record) ([]Envelope, error)
-
-	// Sent is told of the commands that were accepted. It is needed with React.
-	Sent func(context.Context, []Envelope)
 }
 
 // CatchUp brings the states of some aggregates up to date, and returns the
@@ -78,9 +64,6 @@ func (p *Projector[S, E]) CatchUp(ctx context.Context, ids ...string) (map[strin
 				return nil, fmt.Errorf("save the state for %s: %w", s.ID, err)
 			}
 			reached[s.ID] = s.To
-			if len(s.Send) > 0 {
-				p.Sent(ctx, s.Send)
-			}
 		}
 		if broken != nil {
 			return nil, broken
@@ -90,8 +73,7 @@ func (p *Projector[S, E]) CatchUp(ctx context.Context, ids ...string) (map[strin
 }
 
 // steps reads what the states have not seen and folds it into them. With an error
-// come the steps as far as they got: what a reaction has done is not to be done
-// again because a later one fails.
+// come the steps as far as they got.
 func (p *Projector[S, E]) steps(ctx context.Context, ids []string) ([]Step[S], error) {
 	seen, err := p.States.Load(ctx, ids)
 	if err != nil {
@@ -106,30 +88,16 @@ func (p *Projector[S, E]) steps(ctx context.Context, ids []string) ([]Step[S], e
 		tails[i] = Tail{Stream: StreamOf(p.Category, id), After: was.Version}
 		index[tails[i].Stream] = i
 	}
-	for r, err := range p.Store.ReadTails(ctx, tails) { // holds no connection while React is at work
+	for r, err := range p.Store.ReadTails(ctx, tails) {
 		if err != nil {
 			return steps, fmt.Errorf("read %d streams: %w", len(tails), err)
 		}
-		if err := p.step(ctx, &steps[index[r.Stream]], r); err != nil {
+		e, err := DecodeRecord(p.Codec, r)
+		if err != nil {
 			return steps, err
 		}
+		s := &steps[index[r.Stream]]
+		s.State, s.To = s.State.Evolve(e), r.Version
 	}
 	return steps, nil
-}
-
-func (p *Projector[S, E]) step(ctx context.Context, s *Step[S], r Record) error {
-	e, err := DecodeRecord(p.Codec, r)
-	if err != nil {
-		return err
-	}
-	state := s.State.Evolve(e)
-	if p.React != nil {
-		commands, err := p.React(ctx, state, e, r)
-		if err != nil {
-			return fmt.Errorf("react to %s version %d: %w", r.Stream, r.Version, err)
-		}
-		s.Send = append(s.Send, commands...)
-	}
-	s.State, s.To = state, r.Version
-	return nil
 }

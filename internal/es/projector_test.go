@@ -11,12 +11,10 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// shelf keeps one view, or one process with the commands it sent. Before a save
-// it calls interrupt, once.
+// shelf keeps one view. Before a save it calls interrupt, once.
 type shelf struct {
 	state     tally
 	version   es.Version
-	sent      []es.Envelope
 	saves     []string
 	interrupt func()
 	broken    error
@@ -42,10 +40,10 @@ func (s *shelf) Save(_ context.Context, steps []es.Step[tally]) []error {
 	if step.From == step.To {
 		return []error{nil}
 	}
-	return []error{s.save(step.State, step.From, step.To, step.Send)}
+	return []error{s.save(step.State, step.From, step.To)}
 }
 
-func (s *shelf) save(n tally, from, to es.Version, send []es.Envelope) error {
+func (s *shelf) save(n tally, from, to es.Version) error {
 	if i := s.interrupt; i != nil {
 		s.interrupt = nil
 		i()
@@ -56,7 +54,7 @@ func (s *shelf) save(n tally, from, to es.Version, send []es.Envelope) error {
 	if s.version != from {
 		return fmt.Errorf("save: %w", es.ErrConflict)
 	}
-	s.state, s.version, s.sent = n, to, append(s.sent, send...)
+	s.state, s.version = n, to
 	s.saves = append(s.saves, fmt.Sprintf("%d at %d", n, to))
 	return nil
 }

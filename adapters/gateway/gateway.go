@@ -66,15 +66,18 @@ func Schemes() []string {
 
 // Shown is an address without what may be a password, however wrong it is written.
 func Shown(address string) string {
-	if strings.HasPrefix(address, "simulator:") {
+	scheme, _, found := strings.Cut(address, ":")
+	if !found || scheme == "simulator" {
 		return address
 	}
-	address, _, _ = strings.Cut(address, "?")
-	scheme, _, _ := strings.Cut(address, ":")
-	if at := strings.LastIndex(address, "@"); at >= 0 {
-		return scheme + "://…" + address[at:]
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "":
+		return scheme + ":…"
+	case u.User != nil:
+		return scheme + "://…@" + u.Host + u.Path
 	}
-	return address
+	return scheme + "://" + u.Host + u.Path
 }
 
 func openSimulator(ctx context.Context, address string, c Config) (*Gateway, error) {

@@ -34,6 +34,8 @@ type config struct {
 	ViewTimeout time.Duration
 	Heartbeat   time.Duration
 	SlowPayment time.Duration
+	GatewayAddr string
+	Ledger      string
 	LogLevel    string
 	LogFormat   string
 }
@@ -41,6 +43,11 @@ type config struct {
 // storeFlags are the settings of every command that opens the store.
 func (c *config) storeFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.Store, "store", "sqlite:millrace.db", "where events, views and the journal are kept: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE")
+	c.logFlags(f)
+}
+
+// logFlags are the settings of every command that goes on for long.
+func (c *config) logFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.LogLevel, "log-level", "info", "the least important messages to log: debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", "text", "how to log: text or json")
 }
@@ -79,7 +86,20 @@ func (c *config) serveFlags(f *pflag.FlagSet) {
 	f.DurationVar(&c.Lease, "lease", 10*time.Second, "how long a process that has died keeps others from relaying")
 	f.DurationVar(&c.ViewTimeout, "view-timeout", 5*time.Second, "how long a read with a Consistency-Token waits for the views")
 	f.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a silent event stream says that it is alive")
+	c.slowPaymentFlag(f)
+}
+
+// slowPaymentFlag is the setting of every command that simulates payments.
+func (c *config) slowPaymentFlag(f *pflag.FlagSet) {
 	f.DurationVar(&c.SlowPayment, "slow-payment", 2*time.Second, "how long the simulated payment tok_slow takes")
+}
+
+// gatewaySimulatorFlags are the settings of the gateway simulator.
+func (c *config) gatewaySimulatorFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.GatewayAddr, "gateway-addr", "127.0.0.1:8090", "address of the simulated payment gateway")
+	f.StringVar(&c.Ledger, "ledger", "millrace-gateway.db", "file in which the simulated gateway keeps its charges and refunds")
+	c.slowPaymentFlag(f)
+	c.logFlags(f)
 }
 
 // variable is the environment variable for a flag.
@@ -120,6 +140,8 @@ func (c *config) check(f *pflag.FlagSet) error {
 		"view-timeout": func() error { return positive(c.ViewTimeout) },
 		"heartbeat":    func() error { return positive(c.Heartbeat) },
 		"slow-payment": func() error { return positive(c.SlowPayment) },
+		"gateway-addr": func() error { return checkAddress(c.GatewayAddr) },
+		"ledger":       func() error { return checkPath(c.Ledger) },
 		"log-level":    func() error { return oneOf(c.LogLevel, "debug", "info", "warn", "error") },
 		"log-format":   func() error { return oneOf(c.LogFormat, "text", "json") },
 	}
@@ -162,6 +184,13 @@ func checkAddress(addr string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("want HOST:PORT: %w", err)
+	}
+	return nil
+}
+
+func checkPath(path string) error {
+	if path == "" {
+		return errors.New("want the path of a file")
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ the flag's name in capitals; the flag wins. "millrace config" shows what is in f
 		return err
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(), migrateCommand(), readyCommand(), configCommand(), deadLettersCommand(), versionCommand())
+	root.AddCommand(serveCommand(), migrateCommand(), readyCommand(), configCommand(), deadLettersCommand(),
+		gatewaySimulatorCommand(), versionCommand())
 	return root
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/millrace/millrace/adapters/broker"
+	"github.com/millrace/millrace/adapters/gateway"
 	"github.com/millrace/millrace/adapters/sqlstore"
 )
 
@@ -33,11 +34,22 @@ type config struct {
 	Lease       time.Duration
 	ViewTimeout time.Duration
 	Heartbeat   time.Duration
-	SlowPayment time.Duration
-	GatewayAddr string
-	Ledger      string
-	LogLevel    string
-	LogFormat   string
+
+	// Of the participants and the checkout.
+	Gateway           string
+	GatewayTimeout    time.Duration
+	SlowPayment       time.Duration
+	PaymentTimeout    time.Duration
+	RestaurantTimeout time.Duration
+	CustomerTimeout   time.Duration
+	Restaurant        string
+	SoldOut           []string
+	MaxPieces         int
+	GatewayAddr       string
+	Ledger            string
+
+	LogLevel  string
+	LogFormat string
 }
 
 // storeFlags are the settings of every command that opens the store.
@@ -86,6 +98,14 @@ func (c *config) serveFlags(f *pflag.FlagSet) {
 	f.DurationVar(&c.Lease, "lease", 10*time.Second, "how long a process that has died keeps others from relaying")
 	f.DurationVar(&c.ViewTimeout, "view-timeout", 5*time.Second, "how long a read with a Consistency-Token waits for the views")
 	f.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a silent event stream says that it is alive")
+	f.StringVar(&c.Gateway, "gateway", "simulator:millrace-gateway.db", "who takes the money: simulator:PATH for one in the process with its ledger in a file, or http://HOST:PORT")
+	f.DurationVar(&c.GatewayTimeout, "gateway-timeout", 10*time.Second, "how long the gateway may take to answer; after that its answer is looked for")
+	f.DurationVar(&c.PaymentTimeout, "payment-timeout", time.Minute, "how long an order waits for its payment before that has failed")
+	f.DurationVar(&c.RestaurantTimeout, "restaurant-timeout", 15*time.Minute, "how long an order waits for the restaurant before it is rejected")
+	f.DurationVar(&c.CustomerTimeout, "customer-timeout", 30*time.Minute, "how long a submitted order waits to be paid, or a paid one to be submitted, before it is canceled")
+	f.StringVar(&c.Restaurant, "restaurant", "accept", "how tickets are answered that no rule rejects: accept, or by-hand over the API")
+	f.StringSliceVar(&c.SoldOut, "sold-out", nil, "ids of products that the restaurant is out of, with commas")
+	f.IntVar(&c.MaxPieces, "max-pieces", 0, "the most pieces that the restaurant makes for one order; 0 for any number")
 	c.slowPaymentFlag(f)
 }
 
@@ -125,25 +145,32 @@ func fromEnvironment(f *pflag.FlagSet) error {
 // check refuses settings that cannot work, naming the variable.
 func (c *config) check(f *pflag.FlagSet) error {
 	rules := map[string]func() error{
-		"http-addr":    func() error { return checkAddress(c.HTTPAddr) },
-		"admin-addr":   func() error { return checkAddress(c.AdminAddr) },
-		"store":        func() error { return oneOf(scheme(c.Store), sqlstore.Schemes()...) },
-		"broker":       func() error { return c.checkBroker() },
-		"roles":        func() error { return c.checkRoles() },
-		"prefetch":     func() error { return from(1, 100_000, c.Prefetch) },
-		"resend-after": func() error { return positive(c.ResendAfter) },
-		"lease":        func() error { return positive(c.Lease) },
-		"concurrency":  func() error { return from(1, 10_000, c.Concurrency) },
-		"max-writes":   func() error { return from(1, 1_000_000, c.MaxWrites) },
-		"retries":      func() error { return from(0, 100, c.Retries) },
-		"backoff":      func() error { return positive(c.Backoff) },
-		"view-timeout": func() error { return positive(c.ViewTimeout) },
-		"heartbeat":    func() error { return positive(c.Heartbeat) },
-		"slow-payment": func() error { return positive(c.SlowPayment) },
-		"gateway-addr": func() error { return checkAddress(c.GatewayAddr) },
-		"ledger":       func() error { return checkPath(c.Ledger) },
-		"log-level":    func() error { return oneOf(c.LogLevel, "debug", "info", "warn", "error") },
-		"log-format":   func() error { return oneOf(c.LogFormat, "text", "json") },
+		"http-addr":          func() error { return checkAddress(c.HTTPAddr) },
+		"admin-addr":         func() error { return checkAddress(c.AdminAddr) },
+		"store":              func() error { return oneOf(scheme(c.Store), sqlstore.Schemes()...) },
+		"broker":             func() error { return c.checkBroker() },
+		"roles":              func() error { return c.checkRoles() },
+		"prefetch":           func() error { return from(1, 100_000, c.Prefetch) },
+		"resend-after":       func() error { return positive(c.ResendAfter) },
+		"lease":              func() error { return positive(c.Lease) },
+		"concurrency":        func() error { return from(1, 10_000, c.Concurrency) },
+		"max-writes":         func() error { return from(1, 1_000_000, c.MaxWrites) },
+		"retries":            func() error { return from(0, 100, c.Retries) },
+		"backoff":            func() error { return positive(c.Backoff) },
+		"view-timeout":       func() error { return positive(c.ViewTimeout) },
+		"heartbeat":          func() error { return positive(c.Heartbeat) },
+		"slow-payment":       func() error { return positive(c.SlowPayment) },
+		"gateway-timeout":    func() error { return positive(c.GatewayTimeout) },
+		"payment-timeout":    func() error { return positive(c.PaymentTimeout) },
+		"restaurant-timeout": func() error { return positive(c.RestaurantTimeout) },
+		"customer-timeout":   func() error { return positive(c.CustomerTimeout) },
+		"restaurant":         func() error { return oneOf(c.Restaurant, "accept", "by-hand") },
+		"max-pieces":         func() error { return from(0, 1_000_000, c.MaxPieces) },
+		"gateway-addr":       func() error { return checkAddress(c.GatewayAddr) },
+		"ledger":             func() error { return checkPath(c.Ledger) },
+		"gateway":            func() error { return oneOf(scheme(c.Gateway), gateway.Schemes()...) },
+		"log-level":          func() error { return oneOf(c.LogLevel, "debug", "info", "warn", "error") },
+		"log-format":         func() error { return oneOf(c.LogFormat, "text", "json") },
 	}
 	var errs []error
 	f.VisitAll(func(flag *pflag.Flag) {
@@ -294,6 +321,8 @@ func redacted(f *pflag.Flag) string {
 		return sqlstore.Shown(f.Value.String())
 	case "broker":
 		return broker.Shown(f.Value.String())
+	case "gateway":
+		return gateway.Shown(f.Value.String())
 	}
 	return f.Value.String()
 }

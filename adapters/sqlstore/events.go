@@ -16,7 +16,7 @@ import (
 
 // refusals are the errors by which a write is refused without harm to those it
 // shares a transaction with.
-var refusals = []error{es.ErrConflict, es.ErrDecided, es.ErrFenced, es.ErrIDReused, ErrNoLetter}
+var refusals = []error{es.ErrConflict, es.ErrDecided, es.ErrFenced, es.ErrIDReused, es.ErrForked, ErrNoLetter}
 
 // Append implements es.Store.
 func (s *Store) Append(ctx context.Context, a es.Append) error {

@@ -123,6 +123,26 @@ func (s inTurn) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 	return s.next().Acquire(ctx, name, holder, ttl)
 }
 
+func (s inTurn) Import(ctx context.Context, records []es.Record) (map[es.Stream]es.Version, error) {
+	return s.next().Import(ctx, records)
+}
+
+func (s inTurn) Versions(ctx context.Context, streams []es.Stream) (map[es.Stream]es.Version, error) {
+	return s.next().Versions(ctx, streams)
+}
+
+func (s inTurn) Mirrored(ctx context.Context, handler string) (map[string]es.Position, error) {
+	return s.next().Mirrored(ctx, handler)
+}
+
+func (s inTurn) MoveMirror(ctx context.Context, handler, store string, from, to es.Position) error {
+	return s.next().MoveMirror(ctx, handler, store, from, to)
+}
+
+func (s inTurn) Stretch(ctx context.Context, types []string, after es.Position, limit int) (es.Stretch, error) {
+	return s.next().Stretch(ctx, types, after, limit)
+}
+
 // processesInTurn are the processes of a manager in several stores.
 type processesInTurn struct {
 	inTurn
@@ -161,6 +181,8 @@ func passesInTurn(t *testing.T, server string) {
 	t.Run("journal", func(t *testing.T) { estest.TestJournal(t, open) })
 	t.Run("outbox and feed", func(t *testing.T) { estest.TestOutboxAndFeed(t, open) })
 	t.Run("leases", func(t *testing.T) { estest.TestLeases(t, open) })
+	t.Run("imports", func(t *testing.T) { estest.TestImports(t, open) })
+	t.Run("mirrors", func(t *testing.T) { estest.TestMirrors(t, open) })
 	t.Run("processes", func(t *testing.T) {
 		estest.TestProcesses(t, open, func(s estest.Store, name string) estest.Processes {
 			return processesInTurn{s.(inTurn), name}

@@ -42,6 +42,8 @@ func suites(t *testing.T, open func(*testing.T) estest.Store) {
 	t.Run("journal", func(t *testing.T) { estest.TestJournal(t, open) })
 	t.Run("outbox and feed", func(t *testing.T) { estest.TestOutboxAndFeed(t, open) })
 	t.Run("leases", func(t *testing.T) { estest.TestLeases(t, open) })
+	t.Run("imports", func(t *testing.T) { estest.TestImports(t, open) })
+	t.Run("mirrors", func(t *testing.T) { estest.TestMirrors(t, open) })
 	t.Run("processes", func(t *testing.T) { estest.TestProcesses(t, open, processesOf) })
 	t.Run("progress of a process", func(t *testing.T) { estest.TestProgress(t, open, processHandler) })
 	t.Run("progress of the order views", func(t *testing.T) { estest.TestProgress(t, open, viewHandler) })

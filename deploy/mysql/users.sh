@@ -55,12 +55,15 @@ echo "GRANT ALL PRIVILEGES ON \`${database//_/\\_}\`.* TO '$owner'@'%';"
 # The truth: what has happened stays as it is.
 allow events 'SELECT, INSERT'
 
+# Which store this is: said once.
+allow store 'SELECT, INSERT'
+
 # What was asked for and what became of it: never changed, one day cleared away.
 for table in commands outcomes; do
 	allow $table 'SELECT, INSERT, DELETE'
 done
 
-for table in outbox feed unfinished_commands leases checkpoints processes process_streams dead_letters \
+for table in outbox feed unfinished_commands leases checkpoints mirrors processes process_streams dead_letters \
 	order_views order_search queues queue_messages; do
 	allow $table 'SELECT, INSERT, UPDATE, DELETE'
 done

@@ -51,6 +51,10 @@ type Metadata struct {
 	CausationID   string `json:"causation_id,omitempty"`   // the message that this one answers
 	Traceparent   string `json:"traceparent,omitempty"`    // W3C trace context
 	Actor         string `json:"actor,omitempty"`          // who asked
+
+	// Origin is the id of the store in which a record was made, empty if it is this
+	// one.
+	Origin string `json:"origin,omitempty"`
 }
 
 // Record is an event as it is stored and published.
@@ -76,6 +80,7 @@ type Envelope struct {
 	Fingerprint string    // of the request, so that its id is not used for another one
 	Metadata    Metadata
 	AcceptedAt  time.Time
+	Origin      string // the id of the store that journaled it, empty if it is this one
 }
 
 // Status is how far a command has got.

@@ -22,6 +22,9 @@ var (
 	// ErrIDReused says that a command id stands for another request.
 	ErrIDReused = errors.New("the command id was used for another request")
 
+	// ErrForked says that two stores have written to a stream.
+	ErrForked = errors.New("the stream was written by two stores")
+
 	// ErrFenced says that a lease has passed to somebody else.
 	ErrFenced = errors.New("the lease is held by somebody else")
 )

@@ -34,6 +34,8 @@ type Store interface {
 	es.Outbox
 	es.Feed
 	es.Leases
+	es.Imports
+	es.Mirrors
 }
 
 // trial is one case of a suite.

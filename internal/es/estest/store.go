@@ -43,7 +43,7 @@ func readsBack(t *testing.T, s Store) {
 	want[3].Schema, want[3].Type = 7, "order.Ünusual type"
 	want[3].Metadata = es.Metadata{
 		CommandID: "c-1", CorrelationID: "c-2", CausationID: "c-3",
-		Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Actor: "o'Brien <ø@example.com> \"\\",
+		Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Actor: "o'Brien <ø@example.com> \"\\", Origin: "another store",
 	}
 	want[4].Metadata = es.Metadata{}
 	want[4].OccurredAt = time.Date(1969, time.December, 31, 23, 59, 59, 999999000, time.UTC)

@@ -101,7 +101,7 @@ func tables(t *testing.T) []string {
 // rights are what the service may do with a table, where that is not everything
 // that can be done with rows.
 var rights = map[string]string{
-	"events":           "SELECT INSERT",
+	"events": "SELECT INSERT", "store": "SELECT INSERT",
 	"commands":         "SELECT INSERT DELETE",
 	"outcomes":         "SELECT INSERT DELETE",
 	"goose_db_version": "SELECT",

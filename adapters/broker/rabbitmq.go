@@ -19,7 +19,7 @@ type RabbitMQConfig struct {
 
 	// Families are topics whose subtopics share their exchange: of the family a, the
 	// topic a.b.c is the routing key b.c in the exchange a. Defaults to commands,
-	// events and dead letters of Millrace.
+	// events, dead letters, and answers and outcomes between stores of Millrace.
 	Families []string
 
 	// ConfirmTimeout is how long Publish waits for the broker to answer for one
@@ -30,7 +30,7 @@ type RabbitMQConfig struct {
 func (c RabbitMQConfig) withDefaults() RabbitMQConfig {
 	c.Config = c.Config.withDefaults()
 	if c.Families == nil {
-		c.Families = []string{"millrace.commands", "millrace.events", "millrace.dead-letters"}
+		c.Families = []string{"millrace.commands", "millrace.events", "millrace.dead-letters", "millrace.answers", "millrace.outcomes"}
 	}
 	c.ConfirmTimeout = cmp.Or(max(c.ConfirmTimeout, 0), 10*time.Second)
 	return c

@@ -22,6 +22,9 @@ const (
 	faraway = 20 * time.Millisecond
 )
 
+// compareEvery is how often to look for what no message has told of.
+const compareEvery = 5 * time.Second
+
 // lookEvery is how often to look for what a role brings about.
 func (a *assembly) lookEvery(role string) time.Duration {
 	if a.config.has(role) {
@@ -109,7 +112,7 @@ func (a *assembly) addEvents() error {
 	p := &es.Projector[query.Order, order.Event]{
 		Category: command.Category, Store: a.store, Codec: a.events, States: sqlstore.OrderViews{Store: a.store},
 	}
-	a.follow("order-views", nil, a.store.ViewProgress("order-views", command.Category, "order_views"), gathered(p.CatchUp, a.seen.Post))
+	a.follow("order-views", query.OrderEvents(), a.store.ViewProgress("order-views", command.Category, "order_views"), gathered(p.CatchUp, a.seen.Post))
 	return nil
 }
 
@@ -123,10 +126,13 @@ func (a *assembly) addPayments() error { return nil }
 // it misses nothing.
 func (a *assembly) follow(name string, types []string, progress es.Progress, catchUp func(context.Context, string) error) {
 	catchUp = a.metrics.events(name, catchUp)
-	a.router.HandleEvents(name, types, a.config.Concurrency, catchUp)
+	a.router.HandleEvents(name, types, a.config.Concurrency, func(ctx context.Context, r es.Record) error {
+		return catchUp(ctx, r.Stream.ID())
+	})
+	a.want(name, types)
 	f := &es.Follower{
 		Name: name, Progress: progress, Feed: a.store, Leader: a.leader("follow " + name), CatchUp: catchUp,
-		Concurrency: 16, Every: 5 * time.Second, Log: a.log,
+		Concurrency: 16, Every: compareEvery, Log: a.log,
 	}
 	a.handlers = append(a.handlers, a.afterStart(f.Run))
 }

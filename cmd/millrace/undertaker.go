@@ -20,6 +20,7 @@ import (
 type undertaker struct {
 	store    *sqlstore.Store
 	broker   broker.Broker
+	bus      *messages.Bus
 	outcomes *es.Notices[es.Outcome]
 	log      *slog.Logger
 }
@@ -42,7 +43,7 @@ func (u undertaker) bury(ctx context.Context, l messages.Letter) error {
 	return u.fail(ctx, l.Command)
 }
 
-// fail gives a command its outcome.
+// fail gives a command its outcome, which its sender is told.
 func (u undertaker) fail(ctx context.Context, c *es.Envelope) error {
 	o := es.Outcome{
 		CommandID: c.ID, CommandType: c.Type, Target: c.Target, Status: es.StatusFailed,
@@ -56,7 +57,10 @@ func (u undertaker) fail(ctx context.Context, c *es.Envelope) error {
 		return fmt.Errorf("give command %s up: %w", c.ID, err)
 	}
 	u.outcomes.Post(o.CommandID, o)
-	return nil
+	if c.Origin == "" {
+		return nil
+	}
+	return u.bus.Tell(ctx, c.Origin, o)
 }
 
 // shelf is a broker whose queues people look at.

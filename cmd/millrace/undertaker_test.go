@@ -40,7 +40,7 @@ func TestUndertakerTellsWhatReallyBecameOfACommand(t *testing.T) {
 		news, stop := outcomes.Watch(c.ID)
 		defer stop()
 		letter := messages.Letter{Handler: "h", Topic: "t", Message: message.NewMessage(c.ID, message.Payload(c.Payload)), Command: &c, Err: errors.New("broken"), Attempts: 9}
-		if err := (undertaker{store, broker.NewMemory(broker.Config{}), outcomes, slog.New(slog.DiscardHandler)}).bury(t.Context(), letter); err != nil {
+		if err := (undertaker{store, broker.NewMemory(broker.Config{}), nil, outcomes, slog.New(slog.DiscardHandler)}).bury(t.Context(), letter); err != nil {
 			t.Fatal(err)
 		}
 		if o := <-news; o.Status != want {

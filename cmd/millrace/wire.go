@@ -55,6 +55,7 @@ type assembly struct {
 	config config
 	log    *slog.Logger
 	holder string // who this process is
+	id     string // of the store, among others
 
 	events   *es.Codec[order.Event]
 	commands *command.Codec
@@ -62,10 +63,13 @@ type assembly struct {
 	sender   *es.Sender
 	bus      *messages.Bus
 	metrics  *metrics
+	importer *es.Importer // of events of other stores
+	mirror   *es.Mirror
 
 	outcomes *es.Notices[es.Outcome] // news of commands, of views and of the feed
 	seen     *es.Notices[es.Version]
 	moved    *es.Notices[struct{}]
+	imported *es.Notices[es.Version]
 	appended chan struct{} // wakes the relay
 }
 
@@ -83,9 +87,13 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 	if err != nil {
 		return nil, err
 	}
+	id, err := store.ID(ctx)
+	if err != nil {
+		return nil, err
+	}
 	a := &assembly{
 		millrace: &millrace{store: store, endStreams: func() {}, endWaits: func() {}},
-		config:   c, log: log, holder: holder, events: events, commands: commands, metrics: newMetrics(store),
+		config:   c, log: log, holder: holder, id: id, events: events, commands: commands, metrics: newMetrics(store),
 		outcomes: &es.Notices[es.Outcome]{}, seen: &es.Notices[es.Version]{}, moved: &es.Notices[struct{}]{},
 		appended: make(chan struct{}, 1),
 	}
@@ -99,13 +107,14 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 		{"commands", a.addCommands}, {"events", a.addEvents}, {"processes", a.addProcesses},
 		{"payments", a.addPayments}, {"relay", a.addRelay}, {"api", a.addAPI},
 	} {
-		if !c.has(role.name) {
+		if !c.does(role.name) {
 			continue
 		}
 		if err := role.add(); err != nil {
 			return nil, errors.Join(fmt.Errorf("role %s: %w", role.name, err), a.broker.Close())
 		}
 	}
+	a.addLetters()
 	a.ready = a.router.Running()
 	a.handlers = append(a.handlers, a.router.Run, a.afterStart(a.sender.Retry))
 	a.admin = adminapi.New(adminapi.Config{Metrics: a.metrics.registry, Ready: a.check})
@@ -118,9 +127,10 @@ func (a *assembly) connect(ctx context.Context) (err error) {
 		return err
 	}
 	logger := watermillLog(a.log)
-	if a.bus, err = messages.NewBus(a.broker, hints{a.broker}, logger); err != nil {
+	if a.bus, err = messages.NewBus(messages.BusConfig{Store: a.id, Commands: a.broker, Events: hints{a.broker}, Log: logger}); err != nil {
 		return err
 	}
+	a.makeImporter()
 	a.sender = &es.Sender{
 		Journal: a.store, Publish: a.bus.Send, Log: a.log, Now: time.Now, Patience: a.config.ResendAfter,
 		Leader: a.leader("resend"),
@@ -129,7 +139,8 @@ func (a *assembly) connect(ctx context.Context) (err error) {
 		Log:      logger,
 		Queues:   func(q messages.Queue) message.Subscriber { return a.broker.Queue(broker.QueueConfig(q)) },
 		Prefetch: a.config.Prefetch, Retries: a.config.Retries, Backoff: a.config.Backoff, MaxBackoff: 10 * time.Second,
-		Bury: undertaker{a.store, a.broker, a.outcomes, a.log}.bury,
+		Store: a.id, Import: a.importer.Import, Tell: a.bus.Tell,
+		Bury: undertaker{a.store, a.broker, a.bus, a.outcomes, a.log}.bury,
 	})
 	return err
 }
@@ -181,8 +192,8 @@ func (a *assembly) afterStart(run func(context.Context) error) func(context.Cont
 	}
 }
 
-// hints publishes events. One that nobody has a queue for is no error: whoever
-// wants it later reads it from the feed.
+// hints publishes events, and what stores tell each other. What nobody has a queue for
+// is no error: whoever wants it later reads it from the feed, or asks again.
 type hints struct{ broker.Broker }
 
 // Publish implements message.Publisher.

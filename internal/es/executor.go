@@ -140,6 +140,9 @@ func (x *Executor[S, E]) load(ctx context.Context, stream Stream) (a aggregate[S
 		if err != nil {
 			return a, fmt.Errorf("read %s: %w", stream, err)
 		}
+		if r.Metadata.Origin != "" {
+			return a, fmt.Errorf("read %s: %w: %s", stream, ErrForeign, r.Metadata.Origin)
+		}
 		e, err := DecodeRecord(x.Codec, r)
 		if err != nil {
 			return a, err

@@ -9,8 +9,9 @@ import (
 )
 
 // Relay publishes what was appended, at least once, in the order each stream was
-// written in, and then gives it its place in the feed. Any number of processes
-// may run one; the lease lets one of them work.
+// written in, and then gives it its place in the feed. What was imported from another
+// store gets its place without being published. Any number of processes may run one;
+// the lease lets one of them work.
 type Relay struct {
 	Outbox  Outbox
 	Leader  *Leader
@@ -62,21 +63,26 @@ func (r *Relay) once(ctx context.Context, lease Lease) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the outbox: %w", err)
 	}
-	var records []Record
+	n, records := 0, []Record(nil)
 	for _, p := range pending {
-		records = append(records, p.Records...)
+		n += len(p.Records)
+		if p.Records[0].Metadata.Origin == "" { // of what was made elsewhere its store tells
+			records = append(records, p.Records...)
+		}
 	}
-	if len(records) == 0 {
+	if n == 0 {
 		return 0, nil
 	}
-	if err := r.Publish(ctx, records); err != nil {
-		return 0, fmt.Errorf("publish %d records: %w", len(records), err)
+	if len(records) > 0 {
+		if err := r.Publish(ctx, records); err != nil {
+			return 0, fmt.Errorf("publish %d records: %w", len(records), err)
+		}
 	}
 	if err := r.Outbox.Forward(ctx, lease, pending); err != nil {
-		return 0, fmt.Errorf("forward %d records: %w", len(records), err)
+		return 0, fmt.Errorf("forward %d records: %w", n, err)
 	}
 	r.Moved()
-	return len(records), nil
+	return n, nil
 }
 
 func (r *Relay) rest(ctx context.Context, pause time.Duration) {

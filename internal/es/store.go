@@ -22,6 +22,9 @@ var (
 	// ErrIDReused says that a command id stands for another request.
 	ErrIDReused = errors.New("the command id was used for another request")
 
+	// ErrForeign says that a stream is another store's to write.
+	ErrForeign = errors.New("the stream was made in another store")
+
 	// ErrForked says that two stores have written to a stream.
 	ErrForked = errors.New("the stream was written by two stores")
 
@@ -59,8 +62,8 @@ type Store interface {
 
 // Tail is what a stream holds after a version.
 type Tail struct {
-	Stream Stream
-	After  Version
+	Stream Stream  `json:"stream"`
+	After  Version `json:"after"`
 }
 
 // Journal keeps commands and their outcomes, so that an accepted command is not

@@ -17,9 +17,9 @@ type Imports interface {
 
 // Stretch is what a part of a feed holds.
 type Stretch struct {
-	UpTo    Position           // where it ends
-	Head    Position           // where the feed ends
-	Streams map[Stream]Version // the streams that go on in it, at least that far
+	UpTo    Position           `json:"up_to"`             // where it ends
+	Head    Position           `json:"head"`              // where the feed ends
+	Streams map[Stream]Version `json:"streams,omitempty"` // those that go on in it, at least so far
 }
 
 // Mirrors knows how much of the feeds of other stores has been taken over, and what
@@ -33,7 +33,7 @@ type Mirrors interface {
 	MoveMirror(ctx context.Context, handler, store string, from, to Position) error
 
 	// Stretch looks at the feed after a position for events of some types, or of all
-	// if none are named. It counts those that were made in this store, in about
-	// limit streams at most.
+	// if none are named, at most limit of them. Streams that were made in another
+	// store are left out.
 	Stretch(ctx context.Context, types []string, after Position, limit int) (Stretch, error)
 }

@@ -17,30 +17,43 @@ import (
 type Bus struct {
 	commands *cqrs.CommandBus
 	events   *cqrs.EventBus
+	letters  message.Publisher // between stores
+	store    string
 }
 
-// NewBus returns a bus that publishes by publishers, which return only once the
-// broker has the message.
-func NewBus(forCommands, forEvents message.Publisher, log watermill.LoggerAdapter) (*Bus, error) {
-	commands, err := cqrs.NewCommandBusWithConfig(forCommands, cqrs.CommandBusConfig{
+// BusConfig is what a Bus needs. Its publishers return only once the broker has the
+// message.
+type BusConfig struct {
+	Store    string            // the id of the store that all messages come from
+	Commands message.Publisher // takes no message that nobody has a queue for
+
+	// Events takes such messages and forgets them: whoever wants them has another way
+	// to get them. It is for events and for what stores tell each other.
+	Events message.Publisher
+	Log    watermill.LoggerAdapter
+}
+
+// NewBus returns a bus.
+func NewBus(c BusConfig) (*Bus, error) {
+	commands, err := cqrs.NewCommandBusWithConfig(c.Commands, cqrs.CommandBusConfig{
 		GeneratePublishTopic: func(p cqrs.CommandBusGeneratePublishTopicParams) (string, error) {
 			return CommandTopic(p.CommandName), nil
 		},
-		Marshaler: marshaler{},
-		Logger:    log,
+		Marshaler: marshaler{c.Store},
+		Logger:    c.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the command bus: %w", err)
 	}
-	events, err := cqrs.NewEventBusWithConfig(forEvents, cqrs.EventBusConfig{
+	events, err := cqrs.NewEventBusWithConfig(c.Events, cqrs.EventBusConfig{
 		GeneratePublishTopic: func(cqrs.GenerateEventPublishTopicParams) (string, error) { return EventsTopic, nil },
-		Marshaler:            marshaler{},
-		Logger:               log,
+		Marshaler:            marshaler{c.Store},
+		Logger:               c.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the event bus: %w", err)
 	}
-	return &Bus{commands, events}, nil
+	return &Bus{commands, events, c.Events, c.Store}, nil
 }
 
 // Send publishes a command.

@@ -54,7 +54,7 @@ func (w *wire) Close() error { return nil }
 func newBus(t *testing.T) (b *Bus, commands, events *wire) {
 	t.Helper()
 	commands, events = &wire{sent: map[string][]string{}}, &wire{sent: map[string][]string{}}
-	b, err := NewBus(commands, events, watermill.NopLogger{})
+	b, err := NewBus(BusConfig{Commands: commands, Events: events, Log: watermill.NopLogger{}})
 	if err != nil {
 		t.Fatal(err)
 	}

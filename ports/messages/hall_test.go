@@ -182,12 +182,18 @@ func command(t *testing.T, id string) *message.Message {
 	return m
 }
 
+// record returns an event.
+func record(id, order string) es.Record {
+	return es.Record{
+		ID: id, Stream: es.StreamOf("order", order), Version: 1, Type: "order.tested", Schema: 1, Data: []byte(`{}`), OccurredAt: noon,
+	}
+}
+
 // event returns the message of an event.
 func event(t *testing.T, id, order string) *message.Message {
 	t.Helper()
-	m, err := marshaler{}.Marshal(&es.Record{
-		ID: id, Stream: es.StreamOf("order", order), Version: 1, Type: "order.tested", Schema: 1, Data: []byte(`{}`), OccurredAt: noon,
-	})
+	r := record(id, order)
+	m, err := marshaler{}.Marshal(&r)
 	if err != nil {
 		t.Fatal(err)
 	}

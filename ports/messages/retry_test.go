@@ -20,7 +20,7 @@ func TestRetriesComeAfterGrowingPausesAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, func(c *Config) { c.Retries = 7 })
 		var tries []time.Time
-		h.router.HandleEvents("views", nil, 1, func(context.Context, string) error {
+		h.router.HandleEvents("views", nil, 1, func(context.Context, es.Record) error {
 			tries = append(tries, time.Now())
 			return errBroken
 		})
@@ -62,7 +62,7 @@ func TestNoRetriesMeansOneAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, func(c *Config) { c.Retries = 0 })
-		h.router.HandleEvents("views", nil, 1, func(context.Context, string) error { return errBroken })
+		h.router.HandleEvents("views", nil, 1, func(context.Context, es.Record) error { return errBroken })
 		h.run()
 		wantAcked(t, h.put(views, event(t, "e-1", "o-1")))
 		if l := h.wantBuried(); l.Attempts != 1 {
@@ -75,8 +75,8 @@ func TestMessageThatWaitsForItsNextTryTakesNobodysPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
-		h.router.HandleEvents("views", nil, 1, func(_ context.Context, id string) error {
-			if id == "poison" {
+		h.router.HandleEvents("views", nil, 1, func(_ context.Context, r es.Record) error {
+			if r.Stream.ID() == "poison" {
 				return errBroken
 			}
 			return nil
@@ -112,7 +112,7 @@ func TestNoMoreMessagesAreWorkedOnThanThereArePlaces(t *testing.T) {
 			atWork += n
 			most = max(most, atWork)
 		}
-		h.router.HandleEvents("views", nil, 3, func(context.Context, string) error {
+		h.router.HandleEvents("views", nil, 3, func(context.Context, es.Record) error {
 			change(1)
 			defer change(-1)
 			time.Sleep(time.Second) // of the bubble's time
@@ -137,8 +137,8 @@ func TestPanicIsAnErrorLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
-		h.router.HandleEvents("views", nil, 1, func(_ context.Context, id string) error {
-			if id == "poison" {
+		h.router.HandleEvents("views", nil, 1, func(_ context.Context, r es.Record) error {
+			if r.Stream.ID() == "poison" {
 				panic("the fold cannot take it")
 			}
 			return nil
@@ -156,11 +156,11 @@ func TestPanicIsAnErrorLikeAnyOther(t *testing.T) {
 // by then comes again.
 func TestMessageGoesBackWhenItsContextIsDone(t *testing.T) {
 	t.Parallel()
-	broken := func(context.Context, string) error { return errBroken }
-	obedient := func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
+	broken := func(context.Context, es.Record) error { return errBroken }
+	obedient := func(ctx context.Context, _ es.Record) error { <-ctx.Done(); return ctx.Err() }
 	for name, test := range map[string]struct {
 		retries int
-		handle  func(context.Context, string) error
+		handle  func(context.Context, es.Record) error
 	}{
 		"while it waits for its next try": {2, broken},
 		"in its first attempt":            {2, obedient},
@@ -193,7 +193,7 @@ func TestMessageGoesBackWhenItsContextIsDoneBeforeThereIsAPlace(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			h := open(t, func(c *Config) { c.Retries = retries })
 			handled := 0
-			h.router.HandleEvents("views", nil, 1, func(context.Context, string) error {
+			h.router.HandleEvents("views", nil, 1, func(context.Context, es.Record) error {
 				handled++
 				time.Sleep(time.Second) // of the bubble's time
 				return nil

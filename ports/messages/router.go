@@ -42,6 +42,16 @@ type Config struct {
 	Backoff    time.Duration
 	MaxBackoff time.Duration
 
+	// Store is the id of the store that this process works on.
+	Store string
+
+	// Import brings an event of another store into this one. It returns false if it
+	// could not yet be brought, and will be told of by others then.
+	Import func(context.Context, es.Record) (bool, error)
+
+	// Tell tells another store what became of its command.
+	Tell func(ctx context.Context, store string, o es.Outcome) error
+
 	// Bury keeps a message that could not be handled. When it fails the message
 	// goes back to the broker.
 	Bury func(context.Context, Letter) error
@@ -81,18 +91,22 @@ func (r *Router) add(name, topic string, q Queue, handle message.NoPublishHandle
 	r.router.AddConsumerHandler(name, topic, r.config.Queues(q), r.retry(working, handle))
 }
 
-// HandleCommands feeds commands of a type to a handler.
+// HandleCommands feeds commands of a type to a handler. A command that another store
+// has sent has that store told what became of it.
 func (r *Router) HandleCommands(commandType string, concurrency int, handle func(context.Context, es.Envelope) (es.Outcome, error)) {
 	topic := CommandTopic(commandType)
 	r.add(topic, topic, Queue{Group: topic, Concurrency: concurrency}, func(m *message.Message) error {
 		var c es.Envelope
-		if err := (marshaler{}).Unmarshal(m, &c); err != nil {
+		if err := (marshaler{r.config.Store}).Unmarshal(m, &c); err != nil {
 			return errors.Join(errUnreadable, err)
 		}
 		if c.Type != commandType {
 			return fmt.Errorf("%w: it is a %q", errUnreadable, c.Type)
 		}
-		_, err := handle(m.Context(), c)
+		o, err := handle(m.Context(), c)
+		if err == nil && c.Origin != "" {
+			err = r.config.Tell(m.Context(), c.Origin, o) // and again, with the outcome that is kept
+		}
 		if err == nil {
 			crash.Point("ack.before")
 		}
@@ -100,19 +114,27 @@ func (r *Router) HandleCommands(commandType string, concurrency int, handle func
 	})
 }
 
-// HandleEvents tells a handler that something happened to an aggregate, if it is
-// of one of the types; no types mean all. The message is only a hint: the handler
-// reads what happened from the store, and its follower finds what no message told
-// it. So a handler that is behind holds up nobody else.
-func (r *Router) HandleEvents(name string, types []string, concurrency int, catchUp func(ctx context.Context, id string) error) {
+// HandleEvents tells a handler what happened, if it is of one of the types; no types
+// mean all. The message is only a hint: the handler reads what happened from the store,
+// and its follower finds what no message told it. So a handler that is behind holds up
+// nobody else. What happened in another store is brought into this one before.
+func (r *Router) HandleEvents(name string, types []string, concurrency int, handle func(context.Context, es.Record) error) {
 	group := EventsTopic + "." + name
 	queue := Queue{Group: group, Concurrency: concurrency, Types: types, Lossy: true}
 	r.add(group, EventsTopic, queue, func(m *message.Message) error {
-		id := m.Metadata.Get(headerSubject)
-		if id == "" {
-			return fmt.Errorf("%w: it has no %s", errUnreadable, headerSubject)
+		var e es.Record
+		if err := (marshaler{r.config.Store}).Unmarshal(m, &e); err != nil {
+			return errors.Join(errUnreadable, err)
 		}
-		return catchUp(m.Context(), id)
+		if e.Stream == "" {
+			return fmt.Errorf("%w: it has no %s", errUnreadable, headerStream)
+		}
+		if e.Metadata.Origin != "" {
+			if here, err := r.config.Import(m.Context(), e); err != nil || !here {
+				return err
+			}
+		}
+		return handle(m.Context(), e)
 	})
 }
 
@@ -128,7 +150,13 @@ func (r *Router) bury(next message.HandlerFunc) message.HandlerFunc {
 			Handler: message.HandlerNameFromCtx(m.Context()), Topic: message.SubscribeTopicFromCtx(m.Context()),
 			Message: m, Err: last.error, Attempts: last.attempts,
 		}
-		if c, unreadable := unmarshalCommand(m); unreadable == nil && l.Topic != EventsTopic {
+		if isLetter(l.Topic) {
+			r.config.Log.Error("a message between stores could not be handled; whoever sent it asks again", last.error,
+				watermill.LogFields{"topic": l.Topic, "message": m.UUID})
+			return nil, nil
+		}
+		var c es.Envelope
+		if unreadable := (marshaler{r.config.Store}).Unmarshal(m, &c); unreadable == nil && l.Topic != EventsTopic {
 			l.Command = &c
 		}
 		if keep := r.config.Bury(context.WithoutCancel(m.Context()), l); keep != nil {

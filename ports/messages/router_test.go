@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,20 +38,20 @@ func TestRouterFeedsCommandsFromTheQueueOfTheirType(t *testing.T) {
 	})
 }
 
-func TestRouterTellsHandlersOfEventsTheAggregate(t *testing.T) {
+func TestRouterTellsHandlersOfEventsWhatHappened(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, func(c *Config) { c.Prefetch = 1 })
-		var got []string
-		h.router.HandleEvents("views", []string{"order.tested"}, 7, func(_ context.Context, id string) error {
-			got = append(got, id)
+		var got []es.Record
+		h.router.HandleEvents("views", []string{"order.tested"}, 7, func(_ context.Context, r es.Record) error {
+			got = append(got, r)
 			return nil
 		})
 		h.run()
 		wantAcked(t, h.put("millrace.events.views", event(t, "e-1", "o-1")))
 		h.wantNoneBuried()
-		if want := []string{"o-1"}; !slices.Equal(got, want) {
-			t.Errorf("told of %v, want %v", got, want)
+		if want := []es.Record{record("e-1", "o-1")}; !reflect.DeepEqual(got, want) {
+			t.Errorf("told of %+v, want %+v", got, want)
 		}
 		q := h.queues["millrace.events.views"]
 		want := Queue{Group: "millrace.events.views", Concurrency: 7, Types: []string{"order.tested"}, Lossy: true}
@@ -84,7 +83,8 @@ func TestRouterBuriesAtOnceWhatCannotBeRead(t *testing.T) {
 		"a command of no schema":            {testCommands, with(command(t, "m"), "ce_schemaversion", "one"), false, "ce_schemaversion"},
 		"a command with odd expectations":   {testCommands, with(command(t, "m"), "expected_versions", "{"), false, "expected_versions"},
 		"a command of another type":         {testCommands, with(command(t, "m"), "ce_type", "order.other"), true, "order.other"},
-		"an event that nothing happened to": {"millrace.events.views", without(event(t, "m", "o-1"), "ce_subject"), false, "ce_subject"},
+		"an event that nothing happened to": {"millrace.events.views", without(event(t, "m", "o-1"), "ce_stream"), false, "ce_stream"},
+		"an event of no version":            {"millrace.events.views", without(event(t, "m", "o-1"), "ce_streamversion"), false, "ce_streamversion"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,7 +94,7 @@ func TestRouterBuriesAtOnceWhatCannotBeRead(t *testing.T) {
 					t.Error("it was handled")
 					return es.Outcome{}, nil
 				})
-				h.router.HandleEvents("views", nil, 1, func(context.Context, string) error {
+				h.router.HandleEvents("views", nil, 1, func(context.Context, es.Record) error {
 					t.Error("it was handled")
 					return nil
 				})
@@ -127,7 +127,7 @@ func TestRouterSaysWhatItBuries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
 		h.router.HandleCommands("order.test", 1, func(context.Context, es.Envelope) (es.Outcome, error) { return es.Outcome{}, errBroken })
-		h.router.HandleEvents("views", nil, 1, func(context.Context, string) error { return errBroken })
+		h.router.HandleEvents("views", nil, 1, func(context.Context, es.Record) error { return errBroken })
 		h.run()
 		c, e := command(t, "c-1"), event(t, "e-1", "o-1")
 		wantAcked(t, h.put(testCommands, c))
@@ -157,7 +157,7 @@ func TestRouterGivesBackWhatCannotBeBuried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
-		h.router.HandleEvents("views", nil, 1, func(context.Context, string) error { return errBroken })
+		h.router.HandleEvents("views", nil, 1, func(context.Context, es.Record) error { return errBroken })
 		h.run()
 		h.refuse = errBroken
 		wantNacked(t, h.put("millrace.events.views", event(t, "e-1", "o-1")))
@@ -172,7 +172,7 @@ func TestRouterWaitsForHandlersAtWorkWhenItStops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
-		h.router.HandleEvents("views", nil, 1, func(context.Context, string) error {
+		h.router.HandleEvents("views", nil, 1, func(context.Context, es.Record) error {
 			time.Sleep(5 * time.Second) // of the bubble's time
 			return nil
 		})

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -43,33 +44,61 @@ const (
 	headerTraceparent = "traceparent"
 )
 
-// source says in every message where it comes from.
+// source says in every message where it comes from: from Millrace, a slash, and the id
+// of the store. What says no more than the former is from the store itself.
 const source = "millrace"
 
 // marshaler is Watermill's cqrs.CommandEventMarshaler for envelopes and records.
 // They carry their own wire names, so that the name of a Go type never leaves
 // the process.
-type marshaler struct{}
+type marshaler struct {
+	store string // the id of the store that all of this process's messages come from
+}
+
+func (s marshaler) source() string {
+	if s.store == "" {
+		return source
+	}
+	return source + "/" + s.store
+}
+
+// origin returns the id of the store that a message comes from, empty if it is this
+// one.
+func (s marshaler) origin(m *message.Message) string {
+	store, _ := strings.CutPrefix(m.Metadata.Get(headerSource), source+"/")
+	if store == s.store || store == m.Metadata.Get(headerSource) {
+		return ""
+	}
+	return store
+}
 
 // Marshal implements cqrs.CommandEventMarshaler.
-func (marshaler) Marshal(v any) (*message.Message, error) {
+func (s marshaler) Marshal(v any) (m *message.Message, err error) {
 	switch v := v.(type) {
 	case *es.Envelope:
-		return marshalCommand(v)
+		m, err = marshalCommand(v)
 	case *es.Record:
-		return marshalEvent(v), nil
+		m = marshalEvent(v)
+	}
+	if m != nil {
+		m.Metadata.Set(headerSource, s.source())
+	}
+	if m != nil || err != nil {
+		return m, err
 	}
 	return nil, fmt.Errorf("marshal %T: neither a command nor an event", v)
 }
 
 // Unmarshal implements cqrs.CommandEventMarshaler.
-func (marshaler) Unmarshal(m *message.Message, v any) (err error) {
+func (s marshaler) Unmarshal(m *message.Message, v any) (err error) {
 	switch v := v.(type) {
 	case *es.Envelope:
 		*v, err = unmarshalCommand(m)
+		v.Origin = s.origin(m)
 		return err
 	case *es.Record:
 		*v, err = unmarshalEvent(m)
+		v.Metadata.Origin = s.origin(m)
 		return err
 	}
 	return fmt.Errorf("unmarshal into %T: neither a command nor an event", v)
@@ -94,7 +123,6 @@ func newMessage(id, name, subject string, at time.Time, payload []byte, origin e
 	m.Metadata = message.Metadata{
 		headerSpecVersion: "1.0",
 		headerID:          id,
-		headerSource:      source,
 		headerType:        name,
 		headerSubject:     subject,
 		headerTime:        at.UTC().Format(time.RFC3339Nano),

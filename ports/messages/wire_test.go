@@ -77,6 +77,54 @@ func TestEventsSurviveTheWire(t *testing.T) {
 	})
 }
 
+// Everything says which store it comes from. What comes from this one, or says nothing
+// of a store, is of nobody else.
+func TestMessagesSayWhichStoreTheyComeFrom(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ from, to, source, want string }{
+		{"a", "b", "millrace/a", "a"},
+		{"a", "a", "millrace/a", ""},
+		{"", "b", "millrace", ""},
+		{"a", "", "millrace/a", "a"},
+		{"millrace", "b", "millrace/millrace", "millrace"},
+	} {
+		c, r := envelope("c-1"), record("e-1", "o-1")
+		for _, v := range []any{&c, &r} {
+			m, err := marshaler{test.from}.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := m.Metadata.Get("ce_source"); got != test.source {
+				t.Errorf("%T from %q says that it is from %q, want %q", v, test.from, got, test.source)
+			}
+			var (
+				asCommand es.Envelope
+				asEvent   es.Record
+				origin    *string
+			)
+			if _, ok := v.(*es.Envelope); ok {
+				err, origin = marshaler{test.to}.Unmarshal(m, &asCommand), &asCommand.Origin
+			} else {
+				err, origin = marshaler{test.to}.Unmarshal(m, &asEvent), &asEvent.Metadata.Origin
+			}
+			if err != nil || *origin != test.want {
+				t.Errorf("%T from %q is from %q for %q, %v, want %q", v, test.from, *origin, test.to, err, test.want)
+			}
+			if asCommand.Metadata.Origin != "" { // or what follows from it would pass for the sender's
+				t.Errorf("the metadata of a command name %q", asCommand.Metadata.Origin)
+			}
+		}
+	}
+	m := command(t, "c-1")
+	for _, other := range []string{"", "https://elsewhere.example/orders", "millrace-2"} {
+		var c es.Envelope
+		m.Metadata.Set("ce_source", other)
+		if err := (marshaler{"b"}).Unmarshal(m, &c); err != nil || c.Origin != "" {
+			t.Errorf("a command from %q is from %q, %v, want it to be from nobody else", other, c.Origin, err)
+		}
+	}
+}
+
 // The fingerprint of a request matters to the journal, not to who carries it out.
 func TestFingerprintsStayAtHome(t *testing.T) {
 	t.Parallel()

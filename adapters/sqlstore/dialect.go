@@ -69,7 +69,7 @@ type dialect struct {
 // search is how a database finds orders by their words.
 type search struct {
 	// index replaces the words of orders.
-	index func(context.Context, *tx, []orderSave) error
+	index func(context.Context, *tx, []viewSave) error
 
 	// from is what to join with order_views v.
 	from string

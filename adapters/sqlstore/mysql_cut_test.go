@@ -13,7 +13,6 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/query"
-	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/es/estest"
 	"github.com/millrace/millrace/internal/servertest"
@@ -79,7 +78,7 @@ func wantSavedOnce(t *testing.T, p *proxy, where cut, s *sqlstore.Store) {
 		if err != nil && (where != unanswered || !errors.Is(err, es.ErrConflict)) {
 			t.Errorf("save a view at %d: %v", from, err)
 		}
-		if v, err := views.Seen(t.Context(), order.ID(id)); v != from+1 || err != nil {
+		if v, err := (sqlstore.ViewVersions{Store: s}).Seen(t.Context(), es.StreamOf("order", id)); v != from+1 || err != nil {
 			t.Errorf("the view is at version %d, want %d; error %v", v, from+1, err)
 		}
 		command := es.Envelope{ID: rand.Text(), Payload: []byte(`{}`), AcceptedAt: time.Now()}
@@ -160,7 +159,7 @@ func appendUntil(t *testing.T, s, direct *sqlstore.Store, stream es.Stream, stop
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var all []attempt
-	views, told := sqlstore.OrderViews{Store: s}, sqlstore.OrderViews{Store: direct}
+	views, told := sqlstore.OrderViews{Store: s}, sqlstore.ViewVersions{Store: direct}
 	for version := es.Version(0); !stop.Load(); {
 		if ctx.Err() != nil {
 			t.Error("gave up waiting for enough cuts")
@@ -179,13 +178,13 @@ func appendUntil(t *testing.T, s, direct *sqlstore.Store, stream es.Stream, stop
 		if version = versionOf(t, direct, stream); version == 0 {
 			continue
 		}
-		seen, err := told.Seen(ctx, order.ID(stream.ID()))
+		seen, err := told.Seen(ctx, stream)
 		if err != nil {
 			t.Error(err)
 			break
 		}
 		_ = estest.SaveOne(ctx, views, stream.ID(), query.Order{}, seen, version) // told by what is seen next
-		if now, err := told.Seen(ctx, order.ID(stream.ID())); err != nil || now != seen && now != version {
+		if now, err := told.Seen(ctx, stream); err != nil || now != seen && now != version {
 			t.Errorf("the view went from version %d to %d, want %d; error %v", seen, now, version, err)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/query"
-	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/es/estest"
 )
@@ -51,7 +50,7 @@ func TestMySQLKeepsIDsApart(t *testing.T) {
 			if err != nil || o.Version != want {
 				t.Errorf("command %q has outcome version %d, want %d; error %v", id, o.Version, want, err)
 			}
-			seen, err := views.Seen(t.Context(), order.ID(id))
+			seen, err := sqlstore.ViewVersions{Store: s}.Seen(t.Context(), es.StreamOf("order", id))
 			if v := versionOf(t, s, es.StreamOf("order", id)); v != want || seen != want || states[id].Version != want || err != nil {
 				t.Errorf("%q is at version %d, its view at %d, its process at %d, want %d; error %v", id, v, seen, states[id].Version, want, err)
 			}

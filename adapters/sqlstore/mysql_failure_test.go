@@ -234,7 +234,7 @@ func TestMySQLVictimOfADeadlockRunsAgain(t *testing.T) {
 				t.Errorf("the victim: %v", err)
 			}
 		}
-		if v, err := views.Seen(t.Context(), "1"); v != 4 || err != nil {
+		if v, err := (sqlstore.ViewVersions{Store: s}).Seen(t.Context(), "order-1"); v != 4 || err != nil {
 			t.Errorf("the view is at version %d, want 4; error %v", v, err)
 		}
 	})

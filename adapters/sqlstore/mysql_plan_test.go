@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/query"
+	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/es/estest"
 	"github.com/millrace/millrace/internal/servertest"
@@ -37,9 +38,21 @@ func TestMySQLReadsNoMoreRowsThanItNeeds(t *testing.T) {
 					return fmt.Errorf("found %d orders, want 20", len(found))
 				}
 				if last := found[19]; err == nil {
-					q.After = query.Place{CreatedAt: last.Order.CreatedAt, ID: last.ID}
+					q.After = query.Place{CreatedAt: last.Order.CreatedAt, ID: string(last.ID)}
 					_, err = views.List(ctx, q)
 				}
+				return err
+			}
+		}
+		payments, tickets := sqlstore.PaymentViews{Store: s}, sqlstore.TicketViews{Store: s}
+		listTickets := func(status ticket.Status) func(context.Context) error {
+			return func(ctx context.Context) error {
+				found, err := tickets.List(ctx, query.ListTickets{Status: status, Limit: 20})
+				if err != nil || len(found) != 20 {
+					return fmt.Errorf("found %d tickets, error %w, want 20", len(found), err)
+				}
+				after := query.Place{CreatedAt: time.UnixMicro(9000), ID: "9000"}
+				_, err = tickets.List(ctx, query.ListTickets{Status: status, After: after, Limit: 20})
 				return err
 			}
 		}
@@ -79,6 +92,27 @@ func TestMySQLReadsNoMoreRowsThanItNeeds(t *testing.T) {
 				if err == nil && len(due) != 100 {
 					return fmt.Errorf("%d processes are due, want 100", len(due))
 				}
+				return err
+			}},
+			{"payments of an order", 60, func(ctx context.Context) error {
+				found, err := payments.List(ctx, query.ListPayments{Order: "7", Limit: 20})
+				if err == nil && len(found) != 20 {
+					return fmt.Errorf("found %d payments, want 20", len(found))
+				}
+				return err
+			}},
+			{"further payments of an order", 60, func(ctx context.Context) error {
+				_, err := payments.List(ctx, query.ListPayments{Order: "7", After: query.Place{CreatedAt: time.UnixMicro(9007), ID: "9007"}, Limit: 20})
+				return err
+			}},
+			{"tickets", 100, listTickets("")},
+			{"tickets by status", 100, listTickets("open")},
+			{"versions of views", 300, func(ctx context.Context) error {
+				streams := make([]string, 64)
+				for i := range streams {
+					streams[i] = fmt.Sprintf("%s-%d", []string{"order", "payment", "ticket"}[i%3], i*300)
+				}
+				_, err := sqlstore.ViewVersions{Store: s}.Versions(ctx, streams)
 				return err
 			}},
 			{"one view", 5, func(ctx context.Context) error { _, err := views.Order(ctx, "77"); return err }},
@@ -151,12 +185,14 @@ func fillTables(t *testing.T, raw *sql.DB) {
 		"INSERT INTO feed SELECT n + 1, CONCAT('order-', n), 1, 'order.tested' FROM numbers WHERE n < 10000",
 		"INSERT INTO outbox SELECT n + 1, CONCAT('order-', n), 1, 1 FROM numbers WHERE n >= 10000",
 		"INSERT INTO order_views SELECT n, 1, IF(n % 3 = 0, 'paid', 'draft'), n % 40, n, 0, CONCAT('{\"CreatedAt\":\"1970-01-01T00:00:00.', LPAD(n, 6, '0'), 'Z\"}') FROM numbers",
+		"INSERT INTO payment_views SELECT n, 1, n % 40, n, '{}' FROM numbers",
+		"INSERT INTO ticket_views SELECT n, 1, IF(n % 3 = 0, 'open', 'accepted'), n, '{}' FROM numbers",
 		"INSERT INTO processes SELECT 'checkout', n, 1, '', '{}', '[]', '[]', n, n % 2, '', '', '', n, n FROM numbers",
 		"INSERT INTO process_streams SELECT 'checkout', CONCAT('order-', n), n % 2, n FROM numbers",
 		"INSERT INTO outcomes SELECT n, '', '', 'succeeded', 1, 'null', n FROM numbers",
 		"INSERT INTO commands SELECT n, '', '', 1, '{}', 'null', '', '{}', n FROM numbers",
 		"INSERT INTO unfinished_commands SELECT n, n FROM numbers")
-	for _, table := range []string{"events", "feed", "outbox", "order_views", "processes", "process_streams", "outcomes", "commands", "unfinished_commands"} {
+	for _, table := range []string{"events", "feed", "outbox", "order_views", "payment_views", "ticket_views", "processes", "process_streams", "outcomes", "commands", "unfinished_commands"} {
 		rows, err := raw.Query("ANALYZE TABLE " + table)
 		if err != nil {
 			t.Fatal(err)

@@ -14,10 +14,10 @@ import (
 // only begun nor accents, short words or stop words, each in its own way on each
 // server. So it is given tokens that we make, the same everywhere.
 var mySQLSearch = search{
-	index: func(ctx context.Context, t *tx, saves []orderSave) error {
+	index: func(ctx context.Context, t *tx, saves []viewSave) error {
 		rows := make([][]any, len(saves))
 		for i, s := range saves {
-			rows[i] = []any{s.ID, tokensOf(s.words)}
+			rows[i] = []any{s.id, tokensOf(s.words)}
 		}
 		return t.insert(ctx, "order_search", "id, words", t.dialect.upsert("id", "words"), rows)
 	},

@@ -46,12 +46,36 @@ func suites(t *testing.T, open func(*testing.T) estest.Store) {
 	t.Run("mirrors", func(t *testing.T) { estest.TestMirrors(t, open) })
 	t.Run("processes", func(t *testing.T) { estest.TestProcesses(t, open, processesOf) })
 	t.Run("progress of a process", func(t *testing.T) { estest.TestProgress(t, open, processHandler) })
-	t.Run("progress of the order views", func(t *testing.T) { estest.TestProgress(t, open, viewHandler) })
+	t.Run("progress of a view", func(t *testing.T) { estest.TestProgress(t, open, viewHandler) })
 	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, open) })
 	t.Run("news", func(t *testing.T) { testNews(t, open) })
 	t.Run("order views", func(t *testing.T) {
-		viewtest.TestOrderViews(t, func(t *testing.T) viewtest.Views {
-			return sqlstore.OrderViews{Store: open(t).(*sqlstore.Store)}
+		viewtest.TestOrderViews(t, func(t *testing.T) viewtest.Views { return orderViews(open(t).(*sqlstore.Store)) })
+	})
+	t.Run("payment views", func(t *testing.T) {
+		viewtest.TestPaymentViews(t, func(t *testing.T) viewtest.PaymentViews {
+			s := open(t).(*sqlstore.Store)
+			return struct {
+				sqlstore.PaymentViews
+				sqlstore.ViewVersions
+			}{sqlstore.PaymentViews{Store: s}, sqlstore.ViewVersions{Store: s}}
 		})
 	})
+	t.Run("ticket views", func(t *testing.T) {
+		viewtest.TestTicketViews(t, func(t *testing.T) viewtest.TicketViews {
+			s := open(t).(*sqlstore.Store)
+			return struct {
+				sqlstore.TicketViews
+				sqlstore.ViewVersions
+			}{sqlstore.TicketViews{Store: s}, sqlstore.ViewVersions{Store: s}}
+		})
+	})
+}
+
+// orderViews is the view of orders that also says how far it has come.
+func orderViews(s *sqlstore.Store) viewtest.Views {
+	return struct {
+		sqlstore.OrderViews
+		sqlstore.ViewVersions
+	}{sqlstore.OrderViews{Store: s}, sqlstore.ViewVersions{Store: s}}
 }

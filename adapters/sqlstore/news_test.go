@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/millrace/millrace/adapters/sqlstore"
@@ -60,23 +61,27 @@ func tellsOutcomes(t *testing.T, s *sqlstore.Store) {
 }
 
 func tellsVersions(t *testing.T, s *sqlstore.Store) {
-	views := sqlstore.OrderViews{Store: s}
-	want := map[string]es.Version{"order a": 1, "order b": 7, "order c": 1 << 40}
-	ids := strangers()
-	for i, id := range []string{"order a", "order b", "order c"} {
-		if err := estest.SaveOne(t.Context(), views, id, query.Order{}, 0, want[id]); err != nil {
-			t.Fatal(err)
+	want := map[string]es.Version{"order-a-1": 1, "ticket-a-1": 7, "payment-c": 1 << 40}
+	streams := strangers()
+	for i := range streams {
+		streams[i] = []string{"order-", "payment-", "ticket-", "", "ORDER-"}[i%5] + streams[i]
+	}
+	for i, err := range []error{
+		estest.SaveOne(t.Context(), sqlstore.OrderViews{Store: s}, "a-1", query.Order{}, 0, 1),
+		estest.SaveOne(t.Context(), sqlstore.TicketViews{Store: s}, "a-1", query.Ticket{}, 0, 5),
+		estest.SaveOne(t.Context(), sqlstore.TicketViews{Store: s}, "a-1", query.Ticket{}, 5, 7),
+		estest.SaveOne(t.Context(), sqlstore.PaymentViews{Store: s}, "c", query.Payment{}, 0, 1<<40),
+		estest.SaveOne(t.Context(), sqlstore.OrderViews{Store: s}, "not asked for", query.Order{}, 0, 1),
+	} {
+		if err != nil {
+			t.Fatalf("view %d: %v", i, err)
 		}
-		ids[1200*i] = id
 	}
-	if err := estest.SaveOne(t.Context(), views, "not asked for", query.Order{}, 0, 1); err != nil {
-		t.Fatal(err)
+	for i, stream := range slices.Sorted(maps.Keys(want)) {
+		streams[1200*i] = stream
 	}
-	if err := estest.SaveOne(t.Context(), views, "order b", query.Order{}, 7, 8); err != nil {
-		t.Fatal(err)
-	}
-	want["order b"] = 8
-	if got, err := views.Versions(t.Context(), ids); err != nil || !maps.Equal(got, want) {
+	views := sqlstore.ViewVersions{Store: s}
+	if got, err := views.Versions(t.Context(), streams); err != nil || !maps.Equal(got, want) {
 		t.Errorf("the versions are %v, %v, want %v", got, err, want)
 	}
 	if got, err := views.Versions(t.Context(), nil); err != nil || len(got) > 0 {

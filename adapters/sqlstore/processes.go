@@ -32,7 +32,7 @@ func (p Processes[S]) Seen(ctx context.Context, streams []es.Stream) (map[es.Str
 		if err != nil {
 			return nil, err
 		}
-		if err := scanVersions(rows, seen); err != nil {
+		if err := scanVersions(rows, func(s string) es.Stream { return es.Stream(s) }, seen); err != nil {
 			return nil, err
 		}
 	}

@@ -44,14 +44,14 @@ var sqlite = dialect{
 
 // sqliteSearch finds phrases by an FTS5 index, which folds case and accents.
 var sqliteSearch = search{
-	index: func(ctx context.Context, t *tx, saves []orderSave) error {
+	index: func(ctx context.Context, t *tx, saves []viewSave) error {
 		for _, s := range saves {
-			if s.From > 0 {
-				if _, err := t.exec(ctx, "DELETE FROM order_search WHERE rowid = (SELECT seq FROM order_views WHERE id = ?)", s.ID); err != nil {
+			if s.from > 0 {
+				if _, err := t.exec(ctx, "DELETE FROM order_search WHERE rowid = (SELECT seq FROM order_views WHERE id = ?)", s.id); err != nil {
 					return err
 				}
 			}
-			_, err := t.exec(ctx, "INSERT INTO order_search (rowid, words) SELECT seq, ? FROM order_views WHERE id = ?", s.words, s.ID)
+			_, err := t.exec(ctx, "INSERT INTO order_search (rowid, words) SELECT seq, ? FROM order_views WHERE id = ?", s.words, s.id)
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/domain/order"
@@ -76,6 +77,13 @@ func NewCodec() (*Codec, error) { return es.NewCodec(Catalogue(), Command.Comman
 // Seal puts a command into an envelope. The id, where it comes from and when it
 // was accepted are the sender's to fill in.
 func Seal(codec *Codec, c Command) (es.Envelope, error) { return es.Seal(codec, c) }
+
+// Stream returns the stream of the aggregate that a command is for. What comes
+// before the dot in a command's type is the category of what it is for.
+func Stream(commandType, target string) es.Stream {
+	category, _, _ := strings.Cut(commandType, ".")
+	return es.StreamOf(category, target)
+}
 
 // Handler carries out a command and says what became of it. An error means that
 // there is no outcome yet. Decorators have this type too.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/domain/order"
-	"github.com/millrace/millrace/internal/es"
 )
 
 // What a question can go without an answer for.
@@ -18,12 +17,12 @@ var (
 	ErrNoSuchVersion = errors.New("the order has no such version")
 )
 
-// Place is where a page of orders ends and the next one begins: the time at
-// which its last order was created, and that order's id. The zero Place is the
+// Place is where a page of a list ends and the next one begins: the time at which
+// the last of what it holds was created, and its id. The zero Place is the
 // beginning.
 type Place struct {
 	CreatedAt time.Time
-	ID        order.ID
+	ID        string
 }
 
 // ListOrders asks for orders that match every field that is set, newest first.
@@ -48,9 +47,6 @@ type SearchOrders struct {
 type Orders interface {
 	// Order returns one order, or ErrNotFound.
 	Order(context.Context, order.ID) (OrderRow, error)
-
-	// Seen returns the version of an order that the view has seen, 0 for none.
-	Seen(context.Context, order.ID) (es.Version, error)
 
 	// List returns at most Limit orders.
 	List(context.Context, ListOrders) ([]OrderRow, error)

@@ -5,31 +5,36 @@ import (
 	"errors"
 	"time"
 
-	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
 )
 
 // ErrBehind says that the view did not see a write in time.
 var ErrBehind = errors.New("the view has not come that far")
 
+// Views tells how far the views have come with the streams that they follow.
+type Views interface {
+	// Seen returns the version of a stream that its view has seen, 0 for none.
+	Seen(context.Context, es.Stream) (es.Version, error)
+}
+
 // Freshness lets readers wait for their own writes.
 type Freshness struct {
-	Orders  Orders
-	Seen    *es.Notices[es.Version] // posted by whoever updates the view in this process
+	Views   Views
+	Seen    *es.Notices[es.Version] // by stream, posted by whoever updates the views in this process
 	Poll    time.Duration           // how often to look when nobody tells
 	Timeout time.Duration           // how long to wait before ErrBehind
 }
 
-// Wait returns once the view has seen an order at a version.
-func (f *Freshness) Wait(ctx context.Context, id order.ID, version es.Version) error {
-	news, stop := f.Seen.Watch(string(id))
+// Wait returns once the view of a stream has seen it at a version.
+func (f *Freshness) Wait(ctx context.Context, stream es.Stream, version es.Version) error {
+	news, stop := f.Seen.Watch(string(stream))
 	defer stop()
 	enough := time.NewTimer(f.Timeout)
 	defer enough.Stop()
 	look := time.NewTicker(f.Poll)
 	defer look.Stop()
 	for {
-		seen, err := f.Orders.Seen(ctx, id)
+		seen, err := f.Views.Seen(ctx, stream)
 		if err != nil || seen >= version {
 			return err
 		}

@@ -34,28 +34,38 @@ func (h *History) AsOf(ctx context.Context, id order.ID, t time.Time) (OrderRow,
 }
 
 func (h *History) fold(ctx context.Context, id order.ID, include func(es.Record) bool) (OrderRow, error) {
-	row, exists := OrderRow{ID: id}, false
-	for r, err := range h.Store.Read(ctx, es.StreamOf(h.Category, string(id)), 0) {
+	past, exists, err := foldPast[Order](ctx, h.Store, h.Codec, es.StreamOf(h.Category, string(id)), include)
+	switch {
+	case err != nil:
+		return OrderRow{}, fmt.Errorf("read order %s: %w", id, err)
+	case !exists:
+		return OrderRow{}, ErrNotFound
+	case past.Version == 0:
+		return OrderRow{}, fmt.Errorf("%w: it did not exist then", ErrNoSuchVersion)
+	}
+	return OrderRow{ID: id, Version: past.Version, Order: past.State}, nil
+}
+
+// foldPast folds the first events of a stream into a view, as many as are to be
+// included, and tells whether the stream exists.
+func foldPast[V es.Folded[V, E], E es.Event](
+	ctx context.Context, store es.Store, codec *es.Codec[E], s es.Stream, include func(es.Record) bool,
+) (past es.Seen[V], exists bool, err error) {
+	for r, err := range store.Read(ctx, s, 0) {
 		if err != nil {
-			return OrderRow{}, fmt.Errorf("read order %s: %w", id, err)
+			return es.Seen[V]{}, false, err
 		}
 		exists = true
 		if !include(r) {
 			break
 		}
-		e, err := es.DecodeRecord(h.Codec, r)
+		e, err := es.DecodeRecord(codec, r)
 		if err != nil {
-			return OrderRow{}, err
+			return es.Seen[V]{}, false, err
 		}
-		row.Order, row.Version = row.Evolve(e), r.Version
+		past = es.Seen[V]{State: past.State.Evolve(e), Version: r.Version}
 	}
-	switch {
-	case !exists:
-		return OrderRow{}, ErrNotFound
-	case row.Version == 0:
-		return OrderRow{}, fmt.Errorf("%w: it did not exist then", ErrNoSuchVersion)
-	}
-	return row, nil
+	return past, exists, nil
 }
 
 // Events returns at most limit of an order's events after a version, oldest

@@ -26,13 +26,7 @@ var (
 // minute returns a time some minutes after the order was created.
 func minute(n int) time.Time { return noon.Add(time.Duration(n) * time.Minute) }
 
-// step is an event and what it changes in the view.
-type step struct {
-	event  order.Event
-	change func(*query.Order)
-}
-
-var lives = map[string][]step{
+var lives = map[string][]step[query.Order, order.Event]{
 	"a delivered order": {
 		{created, func(v *query.Order) {
 			*v = query.Order{
@@ -88,34 +82,7 @@ var lives = map[string][]step{
 
 func TestOrderViewAfterEachEvent(t *testing.T) {
 	t.Parallel()
-	for life, steps := range lives {
-		t.Run(life, func(t *testing.T) {
-			t.Parallel()
-			var got, want query.Order
-			for _, s := range steps {
-				got = got.Evolve(s.event)
-				s.change(&want)
-				if !reflect.DeepEqual(got, want) {
-					t.Fatalf("after %s the view is\n\t%+v\nwant\n\t%+v", s.event.EventType(), got, want)
-				}
-			}
-		})
-	}
-}
-
-func TestOrderViewTestsSeeEveryEvent(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for _, steps := range lives {
-		for _, s := range steps {
-			seen[s.event.EventType()] = true
-		}
-	}
-	for _, e := range order.Catalogue() {
-		if !seen[e.EventType()] {
-			t.Errorf("no test says what %s changes in the view", e.EventType())
-		}
-	}
+	wantViews(t, lives, order.Catalogue())
 }
 
 func TestOrderViewHasACaseForEveryEvent(t *testing.T) {

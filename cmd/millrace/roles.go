@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/httpapi"
 )
@@ -37,19 +40,19 @@ func (a *assembly) lookEvery(role string) time.Duration {
 func (a *assembly) addAPI() (err error) {
 	ended, hurry := make(chan struct{}), make(chan struct{})
 	a.endStreams, a.endWaits = func() { close(ended) }, func() { close(hurry) }
-	views := sqlstore.OrderViews{Store: a.store}
+	versions := sqlstore.ViewVersions{Store: a.store}
 	a.handlers = append(a.handlers,
 		(&es.Lookout[es.Outcome]{News: a.outcomes, Ask: a.store.Outcomes, Every: a.lookEvery("commands"), Log: a.log}).Run,
-		(&es.Lookout[es.Version]{News: a.seen, Ask: views.Versions, Every: a.lookEvery("events"), Log: a.log}).Run,
+		(&es.Lookout[es.Version]{News: a.seen, Ask: versions.Versions, Every: a.lookEvery("events"), Log: a.log}).Run,
 		(&es.Lookout[struct{}]{News: a.moved, Ask: a.feedMoved(), Every: nearby, Log: a.log}).Run,
 	)
 	a.public, err = httpapi.New(httpapi.Config{
 		Commands:  &es.Requester{Sender: a.sender, Outcomes: a.outcomes, Poll: time.Second, Done: hurry},
 		Codec:     a.commands,
 		Outcomes:  a.store,
-		Orders:    views,
+		Orders:    sqlstore.OrderViews{Store: a.store},
 		History:   &query.History{Category: command.Category, Store: a.store, Codec: a.events},
-		Freshness: &query.Freshness{Orders: views, Seen: a.seen, Poll: time.Second, Timeout: a.config.ViewTimeout},
+		Freshness: &query.Freshness{Views: versions, Seen: a.seen, Poll: time.Second, Timeout: a.config.ViewTimeout},
 		Feed:      a.store, FeedMoved: a.moved, Log: a.log, Now: time.Now, NewID: newID,
 		MaxWrites: a.config.MaxWrites, Heartbeat: a.config.Heartbeat, Done: ended,
 	})
@@ -109,10 +112,28 @@ func (a *assembly) relayIdle() time.Duration {
 
 // addEvents keeps the views.
 func (a *assembly) addEvents() error {
-	p := &es.Projector[query.Order, order.Event]{
-		Category: command.Category, Store: a.store, Codec: a.events, States: sqlstore.OrderViews{Store: a.store},
+	return errors.Join(
+		keepView(a, command.Category, order.Catalogue(), sqlstore.OrderViews{Store: a.store}),
+		keepView(a, payment.Category, payment.Catalogue(), sqlstore.PaymentViews{Store: a.store}),
+		keepView(a, ticket.Category, ticket.Catalogue(), sqlstore.TicketViews{Store: a.store}),
+	)
+}
+
+// keepView keeps the view of what is of one category, and tells who waits for it.
+func keepView[V es.Folded[V, E], E es.Event](a *assembly, category string, events []E, states es.States[V]) error {
+	codec, err := es.NewCodec(events, E.EventType)
+	if err != nil {
+		return err
 	}
-	a.follow("order-views", query.OrderEvents(), a.store.ViewProgress("order-views", command.Category, "order_views"), gathered(p.CatchUp, a.seen.Post))
+	types := make([]string, len(events))
+	for i, e := range events {
+		types[i] = e.EventType()
+	}
+	p := &es.Projector[V, E]{Category: category, Store: a.store, Codec: codec, States: states}
+	name := category + "-views"
+	a.follow(name, types, a.store.ViewProgress(name, category, category+"_views"), gathered(p.CatchUp, func(id string, v es.Version) {
+		a.seen.Post(string(es.StreamOf(category, id)), v)
+	}))
 	return nil
 }
 

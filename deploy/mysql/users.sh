@@ -64,7 +64,7 @@ for table in commands outcomes; do
 done
 
 for table in outbox feed unfinished_commands leases checkpoints mirrors processes process_streams dead_letters \
-	order_views order_search queues queue_messages; do
+	order_views order_search payment_views ticket_views queues queue_messages; do
 	allow $table 'SELECT, INSERT, UPDATE, DELETE'
 done
 

@@ -33,7 +33,7 @@ func (a writeResponse) send(w http.ResponseWriter) error {
 		h.Set("Retry-After", "1")
 	default:
 		h.Set("ETag", etag(a.outcome.Version))
-		h.Set("Consistency-Token", consistencyToken(a.outcome.Target, a.outcome.Version))
+		h.Set("Consistency-Token", consistencyToken(a.outcome))
 		if a.created {
 			status = http.StatusCreated
 			h.Set("Location", "/v1/orders/"+a.outcome.Target)

@@ -127,9 +127,9 @@ func (s *server) fresh(ctx context.Context, token string) error {
 	if token == "" {
 		return nil
 	}
-	id, version, err := parseConsistencyToken(token)
+	stream, version, err := parseConsistencyToken(token)
 	if err != nil {
 		return err
 	}
-	return s.Freshness.Wait(ctx, id, version)
+	return s.Freshness.Wait(ctx, stream, version)
 }

@@ -142,7 +142,7 @@ func orderPage(rows []query.OrderRow, limit int, kind, path string, again url.Va
 	page := listResponse{}
 	if more {
 		last := rows[len(rows)-1]
-		body.NextCursor = new(placeCursor(kind, query.Place{CreatedAt: last.CreatedAt, ID: last.ID}))
+		body.NextCursor = new(placeCursor(kind, query.Place{CreatedAt: last.CreatedAt, ID: string(last.ID)}))
 		page.next = nextPage(path, again, *body.NextCursor, limit)
 	}
 	page.body = body
@@ -188,7 +188,7 @@ func (a outcomeResponse) VisitGetCommandResponse(w http.ResponseWriter) error {
 	case es.StatusPending:
 		w.Header().Set("Retry-After", "1")
 	case es.StatusSucceeded:
-		w.Header().Set("Consistency-Token", consistencyToken(a.outcome.Target, a.outcome.Version))
+		w.Header().Set("Consistency-Token", consistencyToken(a.outcome))
 	}
 	return sendJSON(w, http.StatusOK, outcomeBody(a.outcome))
 }

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/httpapi/contract"
 )
@@ -33,25 +36,37 @@ func openToken(kind, token string) (a string, b int64, ok bool) {
 	return parts[1], b, err == nil
 }
 
-// consistencyToken stands for an order at a version.
-func consistencyToken(id string, v es.Version) string { return sealToken("w", id, int64(v)) }
+// consistencyToken stands for an order, a payment or a ticket at a version. The
+// stream of an order goes without its category.
+func consistencyToken(o es.Outcome) string {
+	stream := string(command.Stream(o.CommandType, o.Target))
+	return sealToken("w", strings.TrimPrefix(stream, command.Category+"-"), int64(o.Version))
+}
 
-func parseConsistencyToken(token string) (order.ID, es.Version, error) {
-	id, version, ok := openToken("w", token)
-	if !ok || version < 0 || !canonicalID.MatchString(id) {
+func parseConsistencyToken(token string) (es.Stream, es.Version, error) {
+	of, version, ok := openToken("w", token)
+	if canonicalID.MatchString(of) {
+		of = command.Category + "-" + of
+	}
+	if !ok || version < 0 || !viewed.MatchString(of) {
 		detail := "was not made by this service"
 		return "", 0, problem("invalid_parameter", "/header/Consistency-Token "+detail,
 			contract.InputError{Pointer: "/header/Consistency-Token", Detail: detail})
 	}
-	return order.ID(id), es.Version(version), nil
+	return es.Stream(of), es.Version(version), nil
 }
 
-// canonicalID is how ids of orders look.
-var canonicalID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+// canonicalID is how ids look, and viewed how the streams do that views follow.
+var (
+	canonicalID = regexp.MustCompile(`^` + uuidForm + `$`)
+	viewed      = regexp.MustCompile(`^(?:` + command.Category + `|` + payment.Category + `|` + ticket.Category + `)-` + uuidForm + `$`)
+)
+
+const uuidForm = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
 
 // placeCursor stands for a place in a list of orders.
 func placeCursor(kind string, p query.Place) string {
-	return sealToken(kind, string(p.ID), p.CreatedAt.UnixMicro())
+	return sealToken(kind, p.ID, p.CreatedAt.UnixMicro())
 }
 
 func parsePlace(kind, cursor string) (query.Place, error) {
@@ -62,7 +77,7 @@ func parsePlace(kind, cursor string) (query.Place, error) {
 	if !ok || !canonicalID.MatchString(id) {
 		return query.Place{}, badCursor()
 	}
-	return query.Place{CreatedAt: time.UnixMicro(micros).UTC(), ID: order.ID(id)}, nil
+	return query.Place{CreatedAt: time.UnixMicro(micros).UTC(), ID: id}, nil
 }
 
 // versionCursor stands for a place in an order's history.

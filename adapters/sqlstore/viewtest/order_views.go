@@ -1,11 +1,9 @@
-// Package viewtest is what every store of the order view has to pass. An adapter
-// calls its suite with a function that opens an empty store.
+// Package viewtest is what every store of the views has to pass. An adapter calls
+// its suites with functions that open an empty store.
 package viewtest
 
 import (
-	"crypto/rand"
-	"errors"
-	"reflect"
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -21,31 +19,34 @@ import (
 type Views interface {
 	es.States[query.Order]
 	query.Orders
+	query.Views
 }
 
-// trial is one case of the suite.
-type trial struct {
+// trial is one case of a suite.
+type trial[S any] struct {
 	name string
-	run  func(*testing.T, Views)
+	run  func(*testing.T, S)
 }
 
-// TestOrderViews holds a store to what es.States and query.Orders promise.
-func TestOrderViews(t *testing.T, open func(*testing.T) Views) {
-	for _, trial := range append([]trial{
-		{"knows nothing of an order that it has not seen", unseen},
-		{"gives back what was saved", saved},
-		{"refuses a save that has not seen what is there", stale},
-		{"lets one of 16 savers win each version", oneSaver},
-		{"lists by status, customer and both", filters},
-		{"lists from a time and up to, but not including, another", createdBetween},
-		{"lists the newest first, in pages", listPages},
-		{"repeats and passes over nothing while new orders arrive", listMoves},
-	}, searches...) {
+func try[S any](t *testing.T, open func(*testing.T) S, trials []trial[S]) {
+	for _, trial := range trials {
 		t.Run(trial.name, func(t *testing.T) {
 			t.Parallel()
 			trial.run(t, open(t))
 		})
 	}
+}
+
+// TestOrderViews holds a store to what es.States, query.Orders and query.Views promise.
+func TestOrderViews(t *testing.T, open func(*testing.T) Views) {
+	try(t, open, slices.Concat([]trial[Views]{
+		{"keeps a view for each order", keepsOrders},
+		{"lets one of 16 savers win each version", oneSaver},
+		{"lists by status, customer and both", filters},
+		{"lists from a time and up to, but not including, another", createdBetween},
+		{"lists the newest first, in pages", listPages},
+		{"repeats and passes over nothing while new orders arrive", listMoves},
+	}, searches))
 }
 
 var noon = time.Date(2031, time.March, 4, 12, 0, 0, 123456000, time.UTC)
@@ -57,7 +58,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func newID() order.ID { return order.ID(strings.ToLower(rand.Text())) }
+func newID() order.ID { return order.ID(anID()) }
 
 func draft(at time.Time) query.Order {
 	return query.Order{
@@ -71,25 +72,6 @@ func save(t *testing.T, v Views, o query.Order) query.OrderRow {
 	row := query.OrderRow{ID: newID(), Version: 1, Order: o}
 	must(t, estest.SaveOne(t.Context(), v, string(row.ID), o, 0, 1))
 	return row
-}
-
-func wantRow(t *testing.T, v Views, want query.OrderRow) {
-	t.Helper()
-	got, err := v.Order(t.Context(), want.ID)
-	must(t, err)
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("the order is\n%+v, want\n%+v", got, want)
-	}
-	o, version, err := estest.LoadOne(t.Context(), v, string(want.ID))
-	must(t, err)
-	if version != want.Version || !reflect.DeepEqual(o, want.Order) {
-		t.Fatalf("loaded\n%+v at version %d, want\n%+v", o, version, want)
-	}
-	seen, err := v.Seen(t.Context(), want.ID)
-	must(t, err)
-	if seen != want.Version {
-		t.Fatalf("version %d was seen, want %d", seen, want.Version)
-	}
 }
 
 func idsOf(rows []query.OrderRow) []order.ID {
@@ -107,57 +89,23 @@ func list(t *testing.T, v Views, q query.ListOrders) []query.OrderRow {
 	return rows
 }
 
-func unseen(t *testing.T, v Views) {
-	save(t, v, draft(noon))
-	for _, id := range []order.ID{"", "%", newID()} {
-		if row, err := v.Order(t.Context(), id); !errors.Is(err, query.ErrNotFound) {
-			t.Fatalf("order %q is %+v, error %v, want %v", id, row, err, query.ErrNotFound)
-		}
-		o, version, err := estest.LoadOne(t.Context(), v, string(id))
-		must(t, err)
-		seen, err := v.Seen(t.Context(), id)
-		must(t, err)
-		if version != 0 || seen != 0 || !reflect.DeepEqual(o, query.Order{}) {
-			t.Fatalf("order %q is %+v at version %d, seen at %d, want nothing", id, o, version, seen)
-		}
-	}
-}
-
-func saved(t *testing.T, v Views) {
-	o := draft(noon)
-	o.Email, o.CancelReason, o.TrackingNumber = "o'brien@example.com", "é\x00\"'", "\\"
-	o.Items = order.Cart{{ProductID: "p", Title: "T", Quantity: 3, UnitPrice: order.Money{Amount: order.MaxAmount, Currency: "EUR"}}}
-	o.Total = order.Money{Amount: order.MaxAmount, Currency: "EUR"}
-	o.DeliveryAddress = order.Address{Name: "N", Country: "NL"}
-	o.ShippedAt = noon.Add(time.Hour)
-	row := save(t, v, o)
-	other := save(t, v, draft(noon))
-	wantRow(t, v, row)
-
-	row.Order, row.Version = draft(noon), 4
-	row.Status = order.StatusCanceled
-	must(t, estest.SaveOne(t.Context(), v, string(row.ID), row.Order, 1, 4))
-	wantRow(t, v, row)
-	wantRow(t, v, other)
-}
-
-func stale(t *testing.T, v Views) {
-	row := save(t, v, draft(noon))
-	changed := row.Order
-	changed.CustomerID = "somebody else"
-	for _, from := range []es.Version{0, 2, 5} {
-		if err := estest.SaveOne(t.Context(), v, string(row.ID), changed, from, 6); !errors.Is(err, es.ErrConflict) {
-			t.Fatalf("saving from version %d says %v, want %v", from, err, es.ErrConflict)
-		}
-		wantRow(t, v, row)
-	}
-	missing := newID()
-	if err := estest.SaveOne(t.Context(), v, string(missing), changed, 1, 2); !errors.Is(err, es.ErrConflict) {
-		t.Fatalf("saving what is not there says %v, want %v", err, es.ErrConflict)
-	}
-	if got := list(t, v, query.ListOrders{Limit: 10}); len(got) != 1 {
-		t.Fatalf("%d orders are there, want 1", len(got))
-	}
+func keepsOrders(t *testing.T, v Views) {
+	full := draft(noon)
+	full.Email, full.CancelReason, full.TrackingNumber = "o'brien@example.com", "é\x00\"'", "\\"
+	full.Items = order.Cart{{ProductID: "p", Title: "T", Quantity: 3, UnitPrice: order.Money{Amount: order.MaxAmount, Currency: "EUR"}}}
+	full.Total = order.Money{Amount: order.MaxAmount, Currency: "EUR"}
+	full.DeliveryAddress = order.Address{Name: "N", Country: "NL"}
+	full.ShippedAt = noon.Add(time.Hour)
+	canceled := draft(noon)
+	canceled.Status = order.StatusCanceled
+	keeps(t, kept[query.Order]{
+		States: v, Views: v, category: "order", none: query.ErrNotFound,
+		one: func(ctx context.Context, id string) (string, es.Seen[query.Order], error) {
+			row, err := v.Order(ctx, order.ID(id))
+			return string(row.ID), es.Seen[query.Order]{State: row.Order, Version: row.Version}, err
+		},
+		count: func(t *testing.T) int { return len(list(t, v, query.ListOrders{Limit: 100})) },
+	}, full, canceled)
 }
 
 func filters(t *testing.T, v Views) {
@@ -228,23 +176,16 @@ func crowd(t *testing.T, v Views, n int) []order.ID {
 	return idsOf(rows)
 }
 
-// pages collects page after page; between is called after each.
-func pages(t *testing.T, limit int, page func(query.Place) []query.OrderRow, between func()) []order.ID {
+// pages collects the orders of page after page; between is called after each.
+func pages(t *testing.T, limit int, page func(query.Place) []query.OrderRow, between func()) (ids []order.ID) {
 	t.Helper()
-	var ids []order.ID
-	for place := (query.Place{}); ; {
-		rows := page(place)
-		if len(rows) > limit {
-			t.Fatalf("a page holds %d orders, want at most %d", len(rows), limit)
-		}
-		ids = append(ids, idsOf(rows)...)
-		if len(rows) < limit {
-			return ids
-		}
-		last := rows[len(rows)-1]
-		place = query.Place{CreatedAt: last.CreatedAt, ID: last.ID}
+	collect(t, limit, func(after query.Place) []place {
+		rows := page(after)
 		between()
-	}
+		ids = append(ids, idsOf(rows)...)
+		return placesOf(rows, func(r query.OrderRow) place { return place{r.CreatedAt, string(r.ID)} })
+	})
+	return ids
 }
 
 func listPages(t *testing.T, v Views) {

@@ -14,7 +14,7 @@ import (
 	"github.com/millrace/millrace/internal/es/estest"
 )
 
-var searches = []trial{
+var searches = []trial[Views]{
 	{"finds words next to each other, the last perhaps only begun", findsPhrases},
 	{"finds whatever the case and the accents", findsFolded},
 	{"finds in every item's title and description", findsInItems},

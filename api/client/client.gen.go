@@ -74,6 +74,27 @@ func (e OrderStatus) Valid() bool {
 	}
 }
 
+// Defines values for PaymentProgress.
+const (
+	PaymentProgressDebited   PaymentProgress = "debited"
+	PaymentProgressDeclined  PaymentProgress = "declined"
+	PaymentProgressRequested PaymentProgress = "requested"
+)
+
+// Valid indicates whether the value is a known member of the PaymentProgress enum.
+func (e PaymentProgress) Valid() bool {
+	switch e {
+	case PaymentProgressDebited:
+		return true
+	case PaymentProgressDeclined:
+		return true
+	case PaymentProgressRequested:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusFailed    PaymentStatus = "failed"
@@ -95,6 +116,51 @@ func (e PaymentStatus) Valid() bool {
 	case PaymentStatusRequested:
 		return true
 	case PaymentStatusUnpaid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RefundProgress.
+const (
+	RefundProgressRefunded  RefundProgress = "refunded"
+	RefundProgressRefused   RefundProgress = "refused"
+	RefundProgressRequested RefundProgress = "requested"
+)
+
+// Valid indicates whether the value is a known member of the RefundProgress enum.
+func (e RefundProgress) Valid() bool {
+	switch e {
+	case RefundProgressRefunded:
+		return true
+	case RefundProgressRefused:
+		return true
+	case RefundProgressRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TicketStatus.
+const (
+	TicketStatusAccepted  TicketStatus = "accepted"
+	TicketStatusOpen      TicketStatus = "open"
+	TicketStatusRejected  TicketStatus = "rejected"
+	TicketStatusWithdrawn TicketStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the TicketStatus enum.
+func (e TicketStatus) Valid() bool {
+	switch e {
+	case TicketStatusAccepted:
+		return true
+	case TicketStatusOpen:
+		return true
+	case TicketStatusRejected:
+		return true
+	case TicketStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -156,6 +222,9 @@ type CommandOutcome struct {
 	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
 	OrderID UUID `json:"order_id"`
 
+	// PaymentID The id of the payment that the command was for. Absent if it was not for a payment.
+	PaymentID *string `json:"payment_id,omitempty"`
+
 	// Problem Why a request was not carried out (RFC 9457).
 	Problem *Problem `json:"problem,omitempty"`
 
@@ -164,7 +233,7 @@ type CommandOutcome struct {
 	// could not be carried out for another reason, and nothing has changed.
 	Status CommandStatus `json:"status"`
 
-	// Version The version of the order after the command. Absent while that is not known.
+	// Version The version of the order, payment or ticket after the command. Absent while that is not known.
 	//
 	// Example: 3
 	Version *int64 `json:"version,omitempty"`
@@ -183,7 +252,7 @@ type CompleteOrder struct {
 	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
 }
 
-// Event Something that happened to an order.
+// Event Something that happened to an order, a payment or a ticket.
 type Event struct {
 	// Data What the event says. Its fields depend on `type` and `schema_version`.
 	Data json.RawMessage `json:"data"`
@@ -211,12 +280,17 @@ type Event struct {
 	// Example: 1
 	SchemaVersion int `json:"schema_version"`
 
+	// Stream What it happened to - `order-`, `payment-` or `ticket-` and its id.
+	//
+	// Example: order-019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	Stream string `json:"stream"`
+
 	// Type What happened, such as `order.paid`.
 	//
 	// Example: order.paid
 	Type string `json:"type"`
 
-	// Version The version of the order after the event.
+	// Version The version after the event, of the order, payment or ticket that it happened to.
 	//
 	// Example: 4
 	Version int64 `json:"version"`
@@ -396,6 +470,68 @@ type PayOrder struct {
 	PaymentMethod string `json:"payment_method"`
 }
 
+// Payment What was asked of the payment gateway for an order, and what it answered.
+type Payment struct {
+	// Amount An amount of money, exact to the minor unit.
+	Amount Money `json:"amount"`
+
+	// CreatedAt When the payment was asked for.
+	CreatedAt time.Time `json:"created_at"`
+
+	// DeclineReason Why the payment was declined.
+	DeclineReason *string `json:"decline_reason,omitempty"`
+
+	// GatewayReference What the gateway calls the charge. Absent before it was made.
+	GatewayReference *string `json:"gateway_reference,omitempty"`
+
+	// ID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	ID UUID `json:"id"`
+
+	// OrderID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	OrderID UUID `json:"order_id"`
+
+	// PaymentMethod The token that the order was paid with.
+	//
+	// Example: tok_ok
+	PaymentMethod string `json:"payment_method"`
+
+	// Refunded An amount of money, exact to the minor unit.
+	Refunded Money `json:"refunded"`
+
+	// Refunds What was asked back, in that order.
+	Refunds []Refund `json:"refunds"`
+
+	// Status How far a payment is. `requested`: the gateway has not answered yet. `debited`: the money
+	// was taken; some or all of it may have been given back since. `declined`: nothing was
+	// taken, and nothing will be.
+	Status PaymentProgress `json:"status"`
+
+	// UpdatedAt When the payment changed for the last time.
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Version How many events the payment has. The first version is 1.
+	//
+	// Example: 2
+	Version int64 `json:"version"`
+}
+
+// PaymentList A page of the payments of an order, the oldest first.
+type PaymentList struct {
+	Data []Payment `json:"data"`
+
+	// NextCursor The cursor of the next page. Null on the last page.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// PaymentProgress How far a payment is. `requested`: the gateway has not answered yet. `debited`: the money
+// was taken; some or all of it may have been given back since. `declined`: nothing was
+// taken, and nothing will be.
+type PaymentProgress string
+
 // PaymentStatus How far the payment of an order is.
 type PaymentStatus string
 
@@ -429,6 +565,9 @@ type Problem struct {
 	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
 	OrderID *UUID `json:"order_id,omitempty"`
 
+	// PaymentID The id of the payment that the command was for.
+	PaymentID *string `json:"payment_id,omitempty"`
+
 	// Status The HTTP status.
 	//
 	// Example: 409
@@ -443,6 +582,50 @@ type Problem struct {
 	//
 	// Example: urn:millrace:problem:cart_frozen
 	Type string `json:"type"`
+}
+
+// Refund An amount that was asked back.
+type Refund struct {
+	// Amount An amount of money, exact to the minor unit.
+	Amount Money `json:"amount"`
+
+	// AnsweredAt When the gateway's answer was recorded. Absent before that.
+	AnsweredAt *time.Time `json:"answered_at,omitempty"`
+
+	// GatewayReference What the gateway calls the refund. Absent before it was made.
+	GatewayReference *string `json:"gateway_reference,omitempty"`
+
+	// ID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	ID UUID `json:"id"`
+
+	// Reason Why the amount was asked back.
+	Reason string `json:"reason"`
+
+	// RefuseReason Why the gateway would not give it back.
+	RefuseReason *string `json:"refuse_reason,omitempty"`
+
+	// RequestedAt When the amount was asked back.
+	RequestedAt time.Time `json:"requested_at"`
+
+	// Status How far a refund is. `requested`: the gateway has not answered yet. `refunded`: the money
+	// was given back. `refused`: the gateway would not give it back; it may be asked again, as
+	// another refund.
+	Status RefundProgress `json:"status"`
+}
+
+// RefundProgress How far a refund is. `requested`: the gateway has not answered yet. `refunded`: the money
+// was given back. `refused`: the gateway would not give it back; it may be asked again, as
+// another refund.
+type RefundProgress string
+
+// RejectTicket Why a ticket is rejected.
+type RejectTicket struct {
+	// Reason The reason, in words for people.
+	//
+	// Example: We have run out of mozzarella.
+	Reason string `json:"reason"`
 }
 
 // ShipOrder How an order travels.
@@ -464,6 +647,79 @@ type SubmitOrder struct {
 	//
 	// Example: tok_ok
 	PaymentMethod *string `json:"payment_method,omitempty"`
+}
+
+// Ticket What the restaurant is asked to make, and its answer. There is one for each order at most.
+type Ticket struct {
+	// CreatedAt When the first thing happened to the ticket. Lists are sorted by it.
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	ID UUID `json:"id"`
+
+	// Items What is to be made. Empty if the ticket was withdrawn before it was opened.
+	Items []TicketItem `json:"items"`
+
+	// OpenedAt When the ticket was opened. Absent if it was withdrawn before that.
+	OpenedAt *time.Time `json:"opened_at,omitempty"`
+
+	// OrderID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	OrderID UUID `json:"order_id"`
+
+	// Reason Why the ticket was rejected or withdrawn.
+	Reason *string `json:"reason,omitempty"`
+
+	// Status How far a ticket is. `open`: it waits for an answer. `accepted`: the restaurant makes the
+	// order. `rejected`: it does not. `withdrawn`: the order is not wanted any more.
+	Status TicketStatus `json:"status"`
+
+	// UpdatedAt When the ticket changed for the last time.
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Version How many events the ticket has. The first version is 1.
+	//
+	// Example: 1
+	Version int64 `json:"version"`
+}
+
+// TicketItem Something to be made.
+type TicketItem struct {
+	// ProductID The id of the product.
+	//
+	// Example: p-1
+	ProductID string `json:"product_id"`
+
+	// Quantity How many.
+	//
+	// Example: 2
+	Quantity int64 `json:"quantity"`
+
+	// Title What it is.
+	//
+	// Example: Margherita
+	Title string `json:"title"`
+}
+
+// TicketList A page of tickets, the newest first.
+type TicketList struct {
+	Data []Ticket `json:"data"`
+
+	// NextCursor The cursor of the next page. Null on the last page.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// TicketStatus How far a ticket is. `open`: it waits for an answer. `accepted`: the restaurant makes the
+// order. `rejected`: it does not. `withdrawn`: the order is not wanted any more.
+type TicketStatus string
+
+// TicketWriteResult The outcome of the command, or the ticket itself when the request prefers
+// `return=representation`. Only the outcome has a `command_id`.
+type TicketWriteResult struct {
+	union json.RawMessage
 }
 
 // UUID A UUID in its canonical form with hyphens.
@@ -508,6 +764,11 @@ type OrderID = UUID
 // Prefer defines model for Prefer.
 type Prefer = string
 
+// TicketID A UUID in its canonical form with hyphens.
+//
+// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+type TicketID = UUID
+
 // Traceparent defines model for Traceparent.
 type Traceparent = string
 
@@ -536,6 +797,13 @@ type OrderPage = OrderList
 // Rejected Why a request was not carried out (RFC 9457).
 type Rejected = Problem
 
+// TicketRejected Why a request was not carried out (RFC 9457).
+type TicketRejected = Problem
+
+// TicketWriteSucceeded The outcome of the command, or the ticket itself when the request prefers
+// `return=representation`. Only the outcome has a `command_id`.
+type TicketWriteSucceeded = TicketWriteResult
+
 // TooManyRequests Why a request was not carried out (RFC 9457).
 type TooManyRequests = Problem
 
@@ -557,7 +825,7 @@ type WriteSucceeded = WriteResult
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
-	// Order Only events of the order with this id.
+	// Order Only events of the order with this id, without those of its payments and its ticket.
 	Order *UUID `form:"order,omitempty" json:"order,omitempty"`
 
 	// Type Only events of this type.
@@ -635,7 +903,7 @@ type GetOrderParams struct {
 	// AsOf The time to read at.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// IfNoneMatch The `ETag` that you have. When the order is still the same, the answer is 304 without a body.
+	// IfNoneMatch The `ETag` that you have. When the order or ticket is still the same, the answer is 304 without a body.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 
 	// ConsistencyToken The token from the answer to a write. The read waits until the views have seen that
@@ -657,8 +925,8 @@ type CancelOrderParams struct {
 	// is ignored.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -680,8 +948,8 @@ type UpdateCartParams struct {
 	// is ignored.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -703,8 +971,8 @@ type CompleteOrderParams struct {
 	// is ignored.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -726,8 +994,8 @@ type ChangeDeliveryAddressParams struct {
 	// is ignored.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -762,13 +1030,26 @@ type PayOrderParams struct {
 	// is ignored.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
 	// the write. What is not understood is ignored.
 	Traceparent *Traceparent `json:"traceparent,omitempty"`
+}
+
+// ListOrderPaymentsParams defines parameters for ListOrderPayments.
+type ListOrderPaymentsParams struct {
+	// Cursor The `next_cursor` of the page before. It is opaque. Leave it out for the first page.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many payments a page has at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// ConsistencyToken The token from the answer to a write. The read waits until the views have seen that
+	// write; when this takes too long, the answer is `views_behind`.
+	ConsistencyToken *ConsistencyToken `json:"Consistency-Token,omitempty"`
 }
 
 // ShipOrderParams defines parameters for ShipOrder.
@@ -785,8 +1066,8 @@ type ShipOrderParams struct {
 	// is ignored.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -808,8 +1089,80 @@ type SubmitOrderParams struct {
 	// is ignored.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
+	// the write. What is not understood is ignored.
+	Traceparent *Traceparent `json:"traceparent,omitempty"`
+}
+
+// ListTicketsParams defines parameters for ListTickets.
+type ListTicketsParams struct {
+	// Status Only tickets with this status.
+	Status *TicketStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Cursor The `next_cursor` of the page before. It is opaque. Leave it out for the first page.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many tickets a page has at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// ConsistencyToken The token from the answer to a write. The read waits until the views have seen that
+	// write; when this takes too long, the answer is `views_behind`.
+	ConsistencyToken *ConsistencyToken `json:"Consistency-Token,omitempty"`
+}
+
+// GetTicketParams defines parameters for GetTicket.
+type GetTicketParams struct {
+	// IfNoneMatch The `ETag` that you have. When the order or ticket is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+
+	// ConsistencyToken The token from the answer to a write. The read waits until the views have seen that
+	// write; when this takes too long, the answer is `views_behind`.
+	ConsistencyToken *ConsistencyToken `json:"Consistency-Token,omitempty"`
+}
+
+// AcceptTicketParams defines parameters for AcceptTicket.
+type AcceptTicketParams struct {
+	// IdempotencyKey A key of your choice that makes this write safe to repeat, for instance a UUID that is
+	// made once per attempt of a customer. It has at most 255 bytes and counts per caller and
+	// operation. The same key with the same body gets the same answer, also at the same time
+	// and after a restart; with another body the answer is `idempotency_key_reused`. Without a
+	// key every request is a write of its own.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// Prefer How to answer (RFC 7240): `wait=N` with N from 0 to 60 seconds, `respond-async`,
+	// `return=representation` or `return=minimal`, separated by commas. What is not understood
+	// is ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
+	// the write. What is not understood is ignored.
+	Traceparent *Traceparent `json:"traceparent,omitempty"`
+}
+
+// RejectTicketParams defines parameters for RejectTicket.
+type RejectTicketParams struct {
+	// IdempotencyKey A key of your choice that makes this write safe to repeat, for instance a UUID that is
+	// made once per attempt of a customer. It has at most 255 bytes and counts per caller and
+	// operation. The same key with the same body gets the same answer, also at the same time
+	// and after a restart; with another body the answer is `idempotency_key_reused`. Without a
+	// key every request is a write of its own.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// Prefer How to answer (RFC 7240): `wait=N` with N from 0 to 60 seconds, `respond-async`,
+	// `return=representation` or `return=minimal`, separated by commas. What is not understood
+	// is ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -840,6 +1193,71 @@ type ShipOrderJSONRequestBody = ShipOrder
 
 // SubmitOrderJSONRequestBody defines body for SubmitOrder for application/json ContentType.
 type SubmitOrderJSONRequestBody = SubmitOrder
+
+// RejectTicketJSONRequestBody defines body for RejectTicket for application/json ContentType.
+type RejectTicketJSONRequestBody = RejectTicket
+
+// AsCommandOutcome returns the union data inside the TicketWriteResult as a CommandOutcome
+func (t TicketWriteResult) AsCommandOutcome() (CommandOutcome, error) {
+	var body CommandOutcome
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCommandOutcome overwrites any union data inside the TicketWriteResult as the provided CommandOutcome
+func (t *TicketWriteResult) FromCommandOutcome(v CommandOutcome) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeCommandOutcome performs a merge with any union data inside the TicketWriteResult, using the provided CommandOutcome
+func (t *TicketWriteResult) MergeCommandOutcome(v CommandOutcome) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsTicket returns the union data inside the TicketWriteResult as a Ticket
+func (t TicketWriteResult) AsTicket() (Ticket, error) {
+	var body Ticket
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTicket overwrites any union data inside the TicketWriteResult as the provided Ticket
+func (t *TicketWriteResult) FromTicket(v Ticket) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTicket performs a merge with any union data inside the TicketWriteResult, using the provided Ticket
+func (t *TicketWriteResult) MergeTicket(v Ticket) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t TicketWriteResult) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *TicketWriteResult) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // AsCommandOutcome returns the union data inside the WriteResult as a CommandOutcome
 func (t WriteResult) AsCommandOutcome() (CommandOutcome, error) {
@@ -994,6 +1412,10 @@ type ClientInterface interface {
 	// without gaps over all orders; `event:` is the type, such as `order.paid`; `data:` is the
 	// event as JSON on one line, in the shape of the schema `Event`. A line with a comment (`:`)
 	// comes every 15 seconds when nothing else does, so that a dead connection is noticed.
+	//
+	// What happens to payments (`payment.…`) and tickets (`ticket.…`) is in the feed too.
+	// `order_id` says which order it is about, and `version` is that of the payment or ticket.
+	// The filter `order` leaves these out; `type` knows all types.
 	//
 	// To go on after a lost connection, send the last `id` as `Last-Event-ID`, which browsers
 	// do by themselves: the stream continues with the next event. Start at `0` to receive
@@ -1155,6 +1577,15 @@ type ClientInterface interface {
 	// Corresponds with POST /orders/{id}/pay (the `PayOrder` operationId).
 	PayOrder(ctx context.Context, id OrderID, params *PayOrderParams, body PayOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListOrderPayments List the payments of an order
+	//
+	// Lists what was asked of the payment gateway for an order, the oldest first. An order that
+	// is paid at the second attempt has two payments. Refunds are part of the payment that they
+	// give money back of.
+	//
+	// Corresponds with GET /orders/{id}/payments (the `ListOrderPayments` operationId).
+	ListOrderPayments(ctx context.Context, id OrderID, params *ListOrderPaymentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ShipOrderWithBody Ship an order
 	//
 	// Records that an approved order is on its way, and with whom if that is known.
@@ -1192,6 +1623,48 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /orders/{id}/submit (the `SubmitOrder` operationId).
 	SubmitOrder(ctx context.Context, id OrderID, params *SubmitOrderParams, body SubmitOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTickets List tickets
+	//
+	// Lists what the restaurant was asked to make, the newest first.
+	//
+	// Corresponds with GET /tickets (the `ListTickets` operationId).
+	ListTickets(ctx context.Context, params *ListTicketsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTicket Read a ticket
+	//
+	// Reads a ticket as it is now. Its id is that of its order.
+	//
+	// Corresponds with GET /tickets/{id} (the `GetTicket` operationId).
+	GetTicket(ctx context.Context, id TicketID, params *GetTicketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcceptTicket Accept a ticket
+	//
+	// Says that the restaurant makes the order. The checkout then approves the order. An answer
+	// is given once: a second one is refused, whatever it says.
+	//
+	// Corresponds with POST /tickets/{id}/accept (the `AcceptTicket` operationId).
+	AcceptTicket(ctx context.Context, id TicketID, params *AcceptTicketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectTicketWithBody Reject a ticket
+	//
+	// Says that the restaurant does not make the order. The checkout then gives the money back
+	// and rejects the order.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /tickets/{id}/reject (the `RejectTicket` operationId).
+	RejectTicketWithBody(ctx context.Context, id TicketID, params *RejectTicketParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectTicket Reject a ticket
+	//
+	// Says that the restaurant does not make the order. The checkout then gives the money back
+	// and rejects the order.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /tickets/{id}/reject (the `RejectTicket` operationId).
+	RejectTicket(ctx context.Context, id TicketID, params *RejectTicketParams, body RejectTicketJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetCommand Read the outcome of a command
@@ -1221,6 +1694,10 @@ func (c *Client) GetCommand(ctx context.Context, commandID CommandID, reqEditors
 // without gaps over all orders; `event:` is the type, such as `order.paid`; `data:` is the
 // event as JSON on one line, in the shape of the schema `Event`. A line with a comment (`:`)
 // comes every 15 seconds when nothing else does, so that a dead connection is noticed.
+//
+// What happens to payments (`payment.…`) and tickets (`ticket.…`) is in the feed too.
+// `order_id` says which order it is about, and `version` is that of the payment or ticket.
+// The filter `order` leaves these out; `type` knows all types.
 //
 // To go on after a lost connection, send the last `id` as `Last-Event-ID`, which browsers
 // do by themselves: the stream continues with the next event. Start at `0` to receive
@@ -1552,6 +2029,25 @@ func (c *Client) PayOrder(ctx context.Context, id OrderID, params *PayOrderParam
 	return c.Client.Do(req)
 }
 
+// ListOrderPayments List the payments of an order
+//
+// Lists what was asked of the payment gateway for an order, the oldest first. An order that
+// is paid at the second attempt has two payments. Refunds are part of the payment that they
+// give money back of.
+//
+// Corresponds with GET /orders/{id}/payments (the `ListOrderPayments` operationId).
+func (c *Client) ListOrderPayments(ctx context.Context, id OrderID, params *ListOrderPaymentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOrderPaymentsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ShipOrderWithBody Ship an order
 //
 // Records that an approved order is on its way, and with whom if that is known.
@@ -1620,6 +2116,98 @@ func (c *Client) SubmitOrderWithBody(ctx context.Context, id OrderID, params *Su
 // Corresponds with POST /orders/{id}/submit (the `SubmitOrder` operationId).
 func (c *Client) SubmitOrder(ctx context.Context, id OrderID, params *SubmitOrderParams, body SubmitOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSubmitOrderRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTickets List tickets
+//
+// Lists what the restaurant was asked to make, the newest first.
+//
+// Corresponds with GET /tickets (the `ListTickets` operationId).
+func (c *Client) ListTickets(ctx context.Context, params *ListTicketsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTicketsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTicket Read a ticket
+//
+// Reads a ticket as it is now. Its id is that of its order.
+//
+// Corresponds with GET /tickets/{id} (the `GetTicket` operationId).
+func (c *Client) GetTicket(ctx context.Context, id TicketID, params *GetTicketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTicketRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcceptTicket Accept a ticket
+//
+// Says that the restaurant makes the order. The checkout then approves the order. An answer
+// is given once: a second one is refused, whatever it says.
+//
+// Corresponds with POST /tickets/{id}/accept (the `AcceptTicket` operationId).
+func (c *Client) AcceptTicket(ctx context.Context, id TicketID, params *AcceptTicketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptTicketRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectTicketWithBody Reject a ticket
+//
+// Says that the restaurant does not make the order. The checkout then gives the money back
+// and rejects the order.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /tickets/{id}/reject (the `RejectTicket` operationId).
+func (c *Client) RejectTicketWithBody(ctx context.Context, id TicketID, params *RejectTicketParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectTicketRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectTicket Reject a ticket
+//
+// Says that the restaurant does not make the order. The checkout then gives the money back
+// and rejects the order.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /tickets/{id}/reject (the `RejectTicket` operationId).
+func (c *Client) RejectTicket(ctx context.Context, id TicketID, params *RejectTicketParams, body RejectTicketJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectTicketRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2702,6 +3290,94 @@ func NewPayOrderRequestWithBody(server string, id OrderID, params *PayOrderParam
 	return req, nil
 }
 
+// NewListOrderPaymentsRequest constructs an http.Request for the ListOrderPayments method
+func NewListOrderPaymentsRequest(server string, id OrderID, params *ListOrderPaymentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/orders/%s/payments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ConsistencyToken != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Consistency-Token", *params.ConsistencyToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Consistency-Token", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewShipOrderRequest calls the generic ShipOrder builder with application/json body
 func NewShipOrderRequest(server string, id OrderID, params *ShipOrderParams, body ShipOrderJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2892,6 +3568,336 @@ func NewSubmitOrderRequestWithBody(server string, id OrderID, params *SubmitOrde
 	return req, nil
 }
 
+// NewListTicketsRequest constructs an http.Request for the ListTickets method
+func NewListTicketsRequest(server string, params *ListTicketsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tickets")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ConsistencyToken != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Consistency-Token", *params.ConsistencyToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Consistency-Token", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetTicketRequest constructs an http.Request for the GetTicket method
+func NewGetTicketRequest(server string, id TicketID, params *GetTicketParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tickets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.ConsistencyToken != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Consistency-Token", *params.ConsistencyToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Consistency-Token", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewAcceptTicketRequest constructs an http.Request for the AcceptTicket method
+func NewAcceptTicketRequest(server string, id TicketID, params *AcceptTicketParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tickets/%s/accept", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.Prefer != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam1)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam2)
+		}
+
+		if params.Traceparent != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam3)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRejectTicketRequest calls the generic RejectTicket builder with application/json body
+func NewRejectTicketRequest(server string, id TicketID, params *RejectTicketParams, body RejectTicketJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRejectTicketRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewRejectTicketRequestWithBody constructs an http.Request for the RejectTicket method, with any body, and a specified content type
+func NewRejectTicketRequestWithBody(server string, id TicketID, params *RejectTicketParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tickets/%s/reject", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.Prefer != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam1)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam2)
+		}
+
+		if params.Traceparent != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam3)
+		}
+
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -2955,6 +3961,10 @@ type ClientWithResponsesInterface interface {
 	// without gaps over all orders; `event:` is the type, such as `order.paid`; `data:` is the
 	// event as JSON on one line, in the shape of the schema `Event`. A line with a comment (`:`)
 	// comes every 15 seconds when nothing else does, so that a dead connection is noticed.
+	//
+	// What happens to payments (`payment.…`) and tickets (`ticket.…`) is in the feed too.
+	// `order_id` says which order it is about, and `version` is that of the payment or ticket.
+	// The filter `order` leaves these out; `type` knows all types.
 	//
 	// To go on after a lost connection, send the last `id` as `Last-Event-ID`, which browsers
 	// do by themselves: the stream continues with the next event. Start at `0` to receive
@@ -3126,6 +4136,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /orders/{id}/pay (the `PayOrder` operationId).
 	PayOrderWithResponse(ctx context.Context, id OrderID, params *PayOrderParams, body PayOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*PayOrderResponse, error)
 
+	// ListOrderPaymentsWithResponse List the payments of an order
+	//
+	// Lists what was asked of the payment gateway for an order, the oldest first. An order that
+	// is paid at the second attempt has two payments. Refunds are part of the payment that they
+	// give money back of.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /orders/{id}/payments (the `ListOrderPayments` operationId).
+	ListOrderPaymentsWithResponse(ctx context.Context, id OrderID, params *ListOrderPaymentsParams, reqEditors ...RequestEditorFn) (*ListOrderPaymentsResponse, error)
+
 	// ShipOrderWithBodyWithResponse Ship an order
 	//
 	// Records that an approved order is on its way, and with whom if that is known.
@@ -3163,6 +4184,54 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /orders/{id}/submit (the `SubmitOrder` operationId).
 	SubmitOrderWithResponse(ctx context.Context, id OrderID, params *SubmitOrderParams, body SubmitOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitOrderResponse, error)
+
+	// ListTicketsWithResponse List tickets
+	//
+	// Lists what the restaurant was asked to make, the newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /tickets (the `ListTickets` operationId).
+	ListTicketsWithResponse(ctx context.Context, params *ListTicketsParams, reqEditors ...RequestEditorFn) (*ListTicketsResponse, error)
+
+	// GetTicketWithResponse Read a ticket
+	//
+	// Reads a ticket as it is now. Its id is that of its order.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /tickets/{id} (the `GetTicket` operationId).
+	GetTicketWithResponse(ctx context.Context, id TicketID, params *GetTicketParams, reqEditors ...RequestEditorFn) (*GetTicketResponse, error)
+
+	// AcceptTicketWithResponse Accept a ticket
+	//
+	// Says that the restaurant makes the order. The checkout then approves the order. An answer
+	// is given once: a second one is refused, whatever it says.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /tickets/{id}/accept (the `AcceptTicket` operationId).
+	AcceptTicketWithResponse(ctx context.Context, id TicketID, params *AcceptTicketParams, reqEditors ...RequestEditorFn) (*AcceptTicketResponse, error)
+
+	// RejectTicketWithBodyWithResponse Reject a ticket
+	//
+	// Says that the restaurant does not make the order. The checkout then gives the money back
+	// and rejects the order.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /tickets/{id}/reject (the `RejectTicket` operationId).
+	RejectTicketWithBodyWithResponse(ctx context.Context, id TicketID, params *RejectTicketParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectTicketResponse, error)
+
+	// RejectTicketWithResponse Reject a ticket
+	//
+	// Says that the restaurant does not make the order. The checkout then gives the money back
+	// and rejects the order.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /tickets/{id}/reject (the `RejectTicket` operationId).
+	RejectTicketWithResponse(ctx context.Context, id TicketID, params *RejectTicketParams, body RejectTicketJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectTicketResponse, error)
 }
 
 // GetCommandResponse200Headers the declared response headers of an HTTP 200 response for GetCommand
@@ -4607,6 +5676,103 @@ func (r PayOrderResponse) ContentType() string {
 	return ""
 }
 
+// ListOrderPaymentsResponse200Headers the declared response headers of an HTTP 200 response for ListOrderPayments
+type ListOrderPaymentsResponse200Headers struct {
+	Link *string
+}
+
+// ListOrderPaymentsResponse429Headers the declared response headers of an HTTP 429 response for ListOrderPayments
+type ListOrderPaymentsResponse429Headers struct {
+	RetryAfter int
+}
+
+// ListOrderPaymentsResponse503Headers the declared response headers of an HTTP 503 response for ListOrderPayments
+type ListOrderPaymentsResponse503Headers struct {
+	RetryAfter int
+}
+
+type ListOrderPaymentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListOrderPaymentsResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListOrderPaymentsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListOrderPaymentsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOrderPaymentsResponse) GetJSON200() *PaymentList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListOrderPaymentsResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListOrderPaymentsResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListOrderPaymentsResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListOrderPaymentsResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListOrderPaymentsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOrderPaymentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOrderPaymentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOrderPaymentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOrderPaymentsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ShipOrderResponse200Headers the declared response headers of an HTTP 200 response for ShipOrder
 type ShipOrderResponse200Headers struct {
 	ConsistencyToken  string
@@ -4907,6 +6073,486 @@ func (r SubmitOrderResponse) ContentType() string {
 	return ""
 }
 
+// ListTicketsResponse200Headers the declared response headers of an HTTP 200 response for ListTickets
+type ListTicketsResponse200Headers struct {
+	Link *string
+}
+
+// ListTicketsResponse429Headers the declared response headers of an HTTP 429 response for ListTickets
+type ListTicketsResponse429Headers struct {
+	RetryAfter int
+}
+
+// ListTicketsResponse503Headers the declared response headers of an HTTP 503 response for ListTickets
+type ListTicketsResponse503Headers struct {
+	RetryAfter int
+}
+
+type ListTicketsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TicketList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListTicketsResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListTicketsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListTicketsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTicketsResponse) GetJSON200() *TicketList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListTicketsResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTicketsResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListTicketsResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListTicketsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTicketsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTicketsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTicketsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTicketsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetTicketResponse200Headers the declared response headers of an HTTP 200 response for GetTicket
+type GetTicketResponse200Headers struct {
+	ETag string
+}
+
+// GetTicketResponse304Headers the declared response headers of an HTTP 304 response for GetTicket
+type GetTicketResponse304Headers struct {
+	ETag string
+}
+
+// GetTicketResponse429Headers the declared response headers of an HTTP 429 response for GetTicket
+type GetTicketResponse429Headers struct {
+	RetryAfter int
+}
+
+// GetTicketResponse503Headers the declared response headers of an HTTP 503 response for GetTicket
+type GetTicketResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetTicketResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Ticket
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTicketResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetTicketResponse304Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetTicketResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetTicketResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTicketResponse) GetJSON200() *Ticket {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetTicketResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetTicketResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetTicketResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetTicketResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetTicketResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTicketResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTicketResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTicketResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTicketResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AcceptTicketResponse200Headers the declared response headers of an HTTP 200 response for AcceptTicket
+type AcceptTicketResponse200Headers struct {
+	ConsistencyToken  string
+	ETag              string
+	PreferenceApplied *string
+}
+
+// AcceptTicketResponse202Headers the declared response headers of an HTTP 202 response for AcceptTicket
+type AcceptTicketResponse202Headers struct {
+	Location          string
+	PreferenceApplied *string
+	RetryAfter        int
+}
+
+// AcceptTicketResponse429Headers the declared response headers of an HTTP 429 response for AcceptTicket
+type AcceptTicketResponse429Headers struct {
+	RetryAfter int
+}
+
+// AcceptTicketResponse503Headers the declared response headers of an HTTP 503 response for AcceptTicket
+type AcceptTicketResponse503Headers struct {
+	RetryAfter int
+}
+
+type AcceptTicketResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TicketWriteSucceeded
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *WriteAccepted
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *TicketRejected
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *VersionMismatch
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidRequest
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *AcceptTicketResponse200Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *AcceptTicketResponse202Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AcceptTicketResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AcceptTicketResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AcceptTicketResponse) GetJSON200() *TicketWriteSucceeded {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r AcceptTicketResponse) GetJSON202() *WriteAccepted {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AcceptTicketResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AcceptTicketResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AcceptTicketResponse) GetApplicationProblemJSON409() *TicketRejected {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r AcceptTicketResponse) GetApplicationProblemJSON412() *VersionMismatch {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r AcceptTicketResponse) GetApplicationProblemJSON422() *InvalidRequest {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AcceptTicketResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r AcceptTicketResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AcceptTicketResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AcceptTicketResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AcceptTicketResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AcceptTicketResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AcceptTicketResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RejectTicketResponse200Headers the declared response headers of an HTTP 200 response for RejectTicket
+type RejectTicketResponse200Headers struct {
+	ConsistencyToken  string
+	ETag              string
+	PreferenceApplied *string
+}
+
+// RejectTicketResponse202Headers the declared response headers of an HTTP 202 response for RejectTicket
+type RejectTicketResponse202Headers struct {
+	Location          string
+	PreferenceApplied *string
+	RetryAfter        int
+}
+
+// RejectTicketResponse429Headers the declared response headers of an HTTP 429 response for RejectTicket
+type RejectTicketResponse429Headers struct {
+	RetryAfter int
+}
+
+// RejectTicketResponse503Headers the declared response headers of an HTTP 503 response for RejectTicket
+type RejectTicketResponse503Headers struct {
+	RetryAfter int
+}
+
+type RejectTicketResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TicketWriteSucceeded
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *WriteAccepted
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *TicketRejected
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *VersionMismatch
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *BodyTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidRequest
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RejectTicketResponse200Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *RejectTicketResponse202Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RejectTicketResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RejectTicketResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RejectTicketResponse) GetJSON200() *TicketWriteSucceeded {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RejectTicketResponse) GetJSON202() *WriteAccepted {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON409() *TicketRejected {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON412() *VersionMismatch {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON413() *BodyTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON422() *InvalidRequest {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RejectTicketResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RejectTicketResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RejectTicketResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RejectTicketResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RejectTicketResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetCommandWithResponse Read the outcome of a command
 //
 // Says what became of a write. While the status is `pending`, ask again after the seconds in
@@ -4932,6 +6578,10 @@ func (c *ClientWithResponses) GetCommandWithResponse(ctx context.Context, comman
 // without gaps over all orders; `event:` is the type, such as `order.paid`; `data:` is the
 // event as JSON on one line, in the shape of the schema `Event`. A line with a comment (`:`)
 // comes every 15 seconds when nothing else does, so that a dead connection is noticed.
+//
+// What happens to payments (`payment.…`) and tickets (`ticket.…`) is in the feed too.
+// `order_id` says which order it is about, and `version` is that of the payment or ticket.
+// The filter `order` leaves these out; `type` knows all types.
 //
 // To go on after a lost connection, send the last `id` as `Last-Event-ID`, which browsers
 // do by themselves: the stream continues with the next event. Start at `0` to receive
@@ -5205,6 +6855,23 @@ func (c *ClientWithResponses) PayOrderWithResponse(ctx context.Context, id Order
 	return ParsePayOrderResponse(rsp)
 }
 
+// ListOrderPaymentsWithResponse List the payments of an order
+//
+// Lists what was asked of the payment gateway for an order, the oldest first. An order that
+// is paid at the second attempt has two payments. Refunds are part of the payment that they
+// give money back of.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /orders/{id}/payments (the `ListOrderPayments` operationId).
+func (c *ClientWithResponses) ListOrderPaymentsWithResponse(ctx context.Context, id OrderID, params *ListOrderPaymentsParams, reqEditors ...RequestEditorFn) (*ListOrderPaymentsResponse, error) {
+	rsp, err := c.ListOrderPayments(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOrderPaymentsResponse(rsp)
+}
+
 // ShipOrderWithBodyWithResponse Ship an order
 //
 // Records that an approved order is on its way, and with whom if that is known.
@@ -5265,6 +6932,84 @@ func (c *ClientWithResponses) SubmitOrderWithResponse(ctx context.Context, id Or
 		return nil, err
 	}
 	return ParseSubmitOrderResponse(rsp)
+}
+
+// ListTicketsWithResponse List tickets
+//
+// Lists what the restaurant was asked to make, the newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /tickets (the `ListTickets` operationId).
+func (c *ClientWithResponses) ListTicketsWithResponse(ctx context.Context, params *ListTicketsParams, reqEditors ...RequestEditorFn) (*ListTicketsResponse, error) {
+	rsp, err := c.ListTickets(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTicketsResponse(rsp)
+}
+
+// GetTicketWithResponse Read a ticket
+//
+// Reads a ticket as it is now. Its id is that of its order.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /tickets/{id} (the `GetTicket` operationId).
+func (c *ClientWithResponses) GetTicketWithResponse(ctx context.Context, id TicketID, params *GetTicketParams, reqEditors ...RequestEditorFn) (*GetTicketResponse, error) {
+	rsp, err := c.GetTicket(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTicketResponse(rsp)
+}
+
+// AcceptTicketWithResponse Accept a ticket
+//
+// Says that the restaurant makes the order. The checkout then approves the order. An answer
+// is given once: a second one is refused, whatever it says.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /tickets/{id}/accept (the `AcceptTicket` operationId).
+func (c *ClientWithResponses) AcceptTicketWithResponse(ctx context.Context, id TicketID, params *AcceptTicketParams, reqEditors ...RequestEditorFn) (*AcceptTicketResponse, error) {
+	rsp, err := c.AcceptTicket(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcceptTicketResponse(rsp)
+}
+
+// RejectTicketWithBodyWithResponse Reject a ticket
+//
+// Says that the restaurant does not make the order. The checkout then gives the money back
+// and rejects the order.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /tickets/{id}/reject (the `RejectTicket` operationId).
+func (c *ClientWithResponses) RejectTicketWithBodyWithResponse(ctx context.Context, id TicketID, params *RejectTicketParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectTicketResponse, error) {
+	rsp, err := c.RejectTicketWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRejectTicketResponse(rsp)
+}
+
+// RejectTicketWithResponse Reject a ticket
+//
+// Says that the restaurant does not make the order. The checkout then gives the money back
+// and rejects the order.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /tickets/{id}/reject (the `RejectTicket` operationId).
+func (c *ClientWithResponses) RejectTicketWithResponse(ctx context.Context, id TicketID, params *RejectTicketParams, body RejectTicketJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectTicketResponse, error) {
+	rsp, err := c.RejectTicket(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRejectTicketResponse(rsp)
 }
 
 // ParseGetCommandResponse parses an HTTP response from a GetCommandWithResponse call
@@ -6850,6 +8595,100 @@ func ParsePayOrderResponse(rsp *http.Response) (*PayOrderResponse, error) {
 	return response, nil
 }
 
+// ParseListOrderPaymentsResponse parses an HTTP response from a ListOrderPaymentsWithResponse call
+func ParseListOrderPaymentsResponse(rsp *http.Response) (*ListOrderPaymentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOrderPaymentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListOrderPaymentsResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListOrderPaymentsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListOrderPaymentsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseShipOrderResponse parses an HTTP response from a ShipOrderWithResponse call
 func ParseShipOrderResponse(rsp *http.Response) (*ShipOrderResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7185,6 +9024,534 @@ func ParseSubmitOrderResponse(rsp *http.Response) (*SubmitOrderResponse, error) 
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers SubmitOrderResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTicketsResponse parses an HTTP response from a ListTicketsWithResponse call
+func ParseListTicketsResponse(rsp *http.Response) (*ListTicketsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTicketsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TicketList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListTicketsResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListTicketsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListTicketsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTicketResponse parses an HTTP response from a GetTicketWithResponse call
+func ParseGetTicketResponse(rsp *http.Response) (*GetTicketResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTicketResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Ticket
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTicketResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetTicketResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetTicketResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetTicketResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAcceptTicketResponse parses an HTTP response from a AcceptTicketWithResponse call
+func ParseAcceptTicketResponse(rsp *http.Response) (*AcceptTicketResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AcceptTicketResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TicketWriteSucceeded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest WriteAccepted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest TicketRejected
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest VersionMismatch
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers AcceptTicketResponse200Headers
+		if values := rsp.Header.Values("Consistency-Token"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Consistency-Token", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ConsistencyToken = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 202:
+		var headers AcceptTicketResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 429:
+		var headers AcceptTicketResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers AcceptTicketResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRejectTicketResponse parses an HTTP response from a RejectTicketWithResponse call
+func ParseRejectTicketResponse(rsp *http.Response) (*RejectTicketResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RejectTicketResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TicketWriteSucceeded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest WriteAccepted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest TicketRejected
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest VersionMismatch
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest BodyTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RejectTicketResponse200Headers
+		if values := rsp.Header.Values("Consistency-Token"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Consistency-Token", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ConsistencyToken = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 202:
+		var headers RejectTicketResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 429:
+		var headers RejectTicketResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RejectTicketResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

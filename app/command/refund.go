@@ -25,3 +25,6 @@ func (c Refund) Target() string { return string(c.Payment) }
 func (c Refund) Decide(p payment.Payment, at time.Time) ([]payment.Event, error) {
 	return p.Refund(c.Refund, c.Amount, c.Reason, at)
 }
+
+// Check implements Checked.
+func (c Refund) Check() error { return payment.CheckRefund(c.Amount, c.Reason) }

@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/httpapi"
+	"github.com/millrace/millrace/ports/httpkit"
 )
 
 // roleNames are what MILLRACE_ROLES may hold.
@@ -37,7 +38,7 @@ func (a *assembly) lookEvery(role string) time.Duration {
 }
 
 // addAPI answers HTTP requests.
-func (a *assembly) addAPI() (err error) {
+func (a *assembly) addAPI() error {
 	ended, hurry := make(chan struct{}), make(chan struct{})
 	a.endStreams, a.endWaits = func() { close(ended) }, func() { close(hurry) }
 	versions := sqlstore.ViewVersions{Store: a.store}
@@ -46,15 +47,24 @@ func (a *assembly) addAPI() (err error) {
 		(&es.Lookout[es.Version]{News: a.seen, Ask: versions.Versions, Every: a.lookEvery("events"), Log: a.log}).Run,
 		(&es.Lookout[struct{}]{News: a.moved, Ask: a.feedMoved(), Every: nearby, Log: a.log}).Run,
 	)
+	tickets, err := es.NewCodec(ticket.Catalogue(), ticket.Event.EventType)
+	if err != nil {
+		return err
+	}
+	a.writes = httpkit.NewWrites(httpkit.WritesConfig{
+		Commands: &es.Requester{Sender: a.sender, Outcomes: a.outcomes, Poll: time.Second, Done: hurry},
+		Codec:    a.commands, Log: a.log, Now: time.Now, NewID: newID, Max: a.config.MaxWrites,
+	})
 	a.public, err = httpapi.New(httpapi.Config{
-		Commands:  &es.Requester{Sender: a.sender, Outcomes: a.outcomes, Poll: time.Second, Done: hurry},
-		Codec:     a.commands,
-		Outcomes:  a.store,
-		Orders:    sqlstore.OrderViews{Store: a.store},
-		History:   &query.History{Category: command.Category, Store: a.store, Codec: a.events},
+		Writes:   a.writes,
+		Outcomes: a.store,
+		Orders:   sqlstore.OrderViews{Store: a.store},
+		History:  &query.History{Category: command.Category, Store: a.store, Codec: a.events},
+		Payments: sqlstore.PaymentViews{Store: a.store},
+		Tickets:  sqlstore.TicketViews{Store: a.store}, TicketHistory: &query.TicketHistory{Store: a.store, Codec: tickets},
 		Freshness: &query.Freshness{Views: versions, Seen: a.seen, Poll: time.Second, Timeout: a.config.ViewTimeout},
-		Feed:      a.store, FeedMoved: a.moved, Log: a.log, Now: time.Now, NewID: newID,
-		MaxWrites: a.config.MaxWrites, Heartbeat: a.config.Heartbeat, Done: ended,
+		Feed:      a.store, FeedMoved: a.moved, Log: a.log, NewID: newID,
+		Heartbeat: a.config.Heartbeat, Done: ended,
 	})
 	return err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/adminapi"
+	"github.com/millrace/millrace/ports/httpkit"
 	"github.com/millrace/millrace/ports/messages"
 )
 
@@ -61,6 +62,7 @@ type assembly struct {
 	commands *command.Codec
 	router   *messages.Router
 	sender   *es.Sender
+	writes   *httpkit.Writes // nil unless it has the role api
 	bus      *messages.Bus
 	metrics  *metrics
 	importer *es.Importer // of events of other stores
@@ -117,7 +119,7 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 	a.addLetters()
 	a.ready = a.router.Running()
 	a.handlers = append(a.handlers, a.router.Run, a.afterStart(a.sender.Retry))
-	a.admin = adminapi.New(adminapi.Config{Metrics: a.metrics.registry, Ready: a.check})
+	a.admin = adminapi.New(adminapi.Config{Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Log: a.log})
 	return a.millrace, nil
 }
 

@@ -1,9 +1,10 @@
-// Package adminapi is the port for those who run the service: health, metrics
-// and profiles, on a listener of its own.
+// Package adminapi is the port for those who run the service: health, metrics,
+// profiles and refunds, on a listener of its own.
 package adminapi
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/millrace/millrace/ports/httpkit"
 )
 
 // Config is what the port needs.
@@ -19,6 +22,11 @@ type Config struct {
 
 	// Ready tells what the service cannot do without right now, or nil.
 	Ready func(context.Context) error
+
+	// Writes takes in what operators ask for. Without it they ask another process.
+	Writes *httpkit.Writes
+
+	Log *slog.Logger
 }
 
 // New returns the handler for the admin listener.
@@ -34,6 +42,9 @@ func New(c Config) http.Handler {
 		}
 		say(w, http.StatusOK, "ready")
 	})
+	if c.Writes != nil {
+		mountRefunds(r, c.Writes, c.Log)
+	}
 	r.Handle("/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
 	r.HandleFunc("/debug/pprof/", pprof.Index)
 	r.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/httpapi/contract"
+	"github.com/millrace/millrace/ports/httpkit"
 )
 
 // FeedNews is the key under which Config.FeedMoved tells that the feed has grown.
@@ -24,7 +26,7 @@ type eventStream struct {
 	*server
 	ctx       context.Context // of the request, which the generated interface does not hand on
 	after     es.Position
-	order     string
+	order     es.Stream // empty for all
 	eventType string
 }
 
@@ -32,7 +34,7 @@ type eventStream struct {
 func (s *server) StreamEvents(ctx context.Context, r contract.StreamEventsRequestObject) (contract.StreamEventsResponseObject, error) {
 	stream := eventStream{server: s, ctx: ctx, eventType: r.Params.Type}
 	if r.Params.Order != "" {
-		stream.order = string(orderID(r.Params.Order))
+		stream.order = es.StreamOf(command.Category, string(orderID(r.Params.Order)))
 	}
 	head, err := s.Feed.Head(ctx)
 	if err != nil {
@@ -42,9 +44,7 @@ func (s *server) StreamEvents(ctx context.Context, r contract.StreamEventsReques
 	if last := r.Params.LastEventID; last != "" {
 		after, err := strconv.ParseInt(last, 10, 64)
 		if err != nil {
-			detail := "must be the id of an event of this stream"
-			return nil, problem("invalid_parameter", "/header/Last-Event-ID "+detail,
-				contract.InputError{Pointer: "/header/Last-Event-ID", Detail: detail})
+			return nil, httpkit.BadParameter("/header/Last-Event-ID", "must be the id of an event of this stream")
 		}
 		stream.after = min(es.Position(after), head)
 	}
@@ -105,7 +105,7 @@ func (e eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 func (e *eventStream) send(w http.ResponseWriter, out *http.ResponseController, records []es.FeedRecord) error {
 	for _, r := range records {
 		e.after = r.Position
-		if (e.order != "" && r.Stream.ID() != e.order) || (e.eventType != "" && r.Type != e.eventType) {
+		if (e.order != "" && r.Stream != e.order) || (e.eventType != "" && r.Type != e.eventType) {
 			continue
 		}
 		data, err := json.Marshal(eventBody(r.Record))

@@ -8,21 +8,17 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
-	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/httpapi/contract"
+	"github.com/millrace/millrace/ports/httpkit"
 )
-
-// Commands accepts commands and waits for their outcomes. es.Requester does.
-type Commands interface {
-	Request(ctx context.Context, c es.Envelope, wait time.Duration) (es.Outcome, error)
-}
 
 // Outcomes tells what became of a command. es.Journal does.
 type Outcomes interface {
@@ -31,21 +27,18 @@ type Outcomes interface {
 
 // Config is what the port needs.
 type Config struct {
-	Commands  Commands
-	Codec     *command.Codec
-	Outcomes  Outcomes
-	Orders    query.Orders
-	History   *query.History
-	Freshness *query.Freshness
-	Feed      es.Feed
-	FeedMoved *es.Notices[struct{}]
-	Log       *slog.Logger
-	Now       func() time.Time
-	NewID     func() string
-
-	// MaxWrites is how many writes may wait for their outcome at a time. More are
-	// answered with 503, since accepting what cannot be completed helps nobody.
-	MaxWrites int
+	Writes        *httpkit.Writes
+	Outcomes      Outcomes
+	Orders        query.Orders
+	History       *query.History
+	Payments      query.Payments
+	Tickets       query.Tickets
+	TicketHistory *query.TicketHistory
+	Freshness     *query.Freshness
+	Feed          es.Feed
+	FeedMoved     *es.Notices[struct{}]
+	Log           *slog.Logger
+	NewID         func() string
 
 	// Heartbeat is how often a silent event stream says that it is alive.
 	Heartbeat time.Duration
@@ -55,14 +48,11 @@ type Config struct {
 }
 
 // server implements contract.StrictServerInterface.
-type server struct {
-	Config
-	writes chan struct{} // holds one token for each write under way
-}
+type server struct{ Config }
 
 // New returns the handler for the public listener.
 func New(c Config) (http.Handler, error) {
-	s := &server{Config: c, writes: make(chan struct{}, c.MaxWrites)}
+	s := &server{c}
 	check, err := newChecker()
 	if err != nil {
 		return nil, err
@@ -79,7 +69,7 @@ func New(c Config) (http.Handler, error) {
 			return
 		}
 		w.Header().Set("Allow", methods)
-		s.fail(w, r, problem("method_not_allowed", "this path does not know the method "+r.Method))
+		s.fail(w, r, httpkit.No("method_not_allowed", "this path does not know the method "+r.Method))
 	})
 	mountDocs(r, s.fail)
 
@@ -108,7 +98,7 @@ func (s *server) recoverer(next http.Handler) http.Handler {
 				panic(p)
 			default:
 				s.Log.ErrorContext(r.Context(), "panic in a request", "method", r.Method, "path", r.URL.Path, "panic", p)
-				s.fail(w, r, problem("internal_error", "something went wrong on our side"))
+				s.fail(w, r, httpkit.No("internal_error", "something went wrong on our side"))
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -121,7 +111,7 @@ func joinHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"Prefer", "If-Match", "If-None-Match"} {
 			if values := r.Header.Values(name); len(values) > 1 {
-				r.Header.Set(name, join(values))
+				r.Header.Set(name, strings.Join(values, ", "))
 			}
 		}
 		next.ServeHTTP(w, r)
@@ -140,10 +130,10 @@ func allowed(r *http.Request) string {
 	if i := slices.Index(methods, http.MethodGet); i >= 0 {
 		methods = slices.Insert(methods, i+1, http.MethodHead)
 	}
-	return join(methods)
+	return strings.Join(methods, ", ")
 }
 
-func noPath() error { return problem("not_found", "nothing answers at this path") }
+func noPath() error { return httpkit.No("not_found", "nothing answers at this path") }
 
 // headKey marks the context of a request that wants no body.
 type headKey struct{}
@@ -156,4 +146,9 @@ func markHead(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// fail answers a request with a problem.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	httpkit.Fail(s.Log, w, r, err)
 }

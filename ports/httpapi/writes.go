@@ -6,8 +6,22 @@ import (
 
 	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/ports/httpapi/contract"
+	"github.com/millrace/millrace/ports/httpkit"
 )
+
+// anonymous is who calls as long as nobody has to say who they are.
+const anonymous = "anonymous"
+
+// writeParams are the headers of a write.
+type writeParams = httpkit.Params
+
+// write sends a command and answers with what became of it.
+func (s *server) write(ctx context.Context, p writeParams, c command.Command, body any) (writeResponse, error) {
+	answer, err := s.Writes.Do(ctx, httpkit.Write{Params: p, Caller: anonymous, Command: c, Body: body, Show: s.written})
+	return writeResponse{answer}, err
+}
 
 // CreateOrder implements contract.StrictServerInterface.
 func (s *server) CreateOrder(ctx context.Context, r contract.CreateOrderRequestObject) (contract.CreateOrderResponseObject, error) {
@@ -73,8 +87,22 @@ func (s *server) CancelOrder(ctx context.Context, r contract.CancelOrderRequestO
 	return s.write(ctx, writeParams(r.Params), c, r.Body)
 }
 
+// AcceptTicket implements contract.StrictServerInterface.
+func (s *server) AcceptTicket(ctx context.Context, r contract.AcceptTicketRequestObject) (contract.AcceptTicketResponseObject, error) {
+	return s.write(ctx, writeParams(r.Params), command.AcceptTicket{Ticket: ticketID(r.ID)}, nil)
+}
+
+// RejectTicket implements contract.StrictServerInterface.
+func (s *server) RejectTicket(ctx context.Context, r contract.RejectTicketRequestObject) (contract.RejectTicketResponseObject, error) {
+	c := command.RejectTicket{Ticket: ticketID(r.ID), Reason: r.Body.Reason}
+	return s.write(ctx, writeParams(r.Params), c, r.Body)
+}
+
 // orderID makes an order's id out of a path, where a UUID may be in capitals.
 func orderID(id string) order.ID { return order.ID(strings.ToLower(id)) }
+
+// ticketID makes a ticket's id out of a path.
+func ticketID(id string) ticket.ID { return ticket.ID(strings.ToLower(id)) }
 
 func address(a contract.Address) order.Address {
 	return order.Address{

@@ -74,6 +74,27 @@ func (e OrderStatus) Valid() bool {
 	}
 }
 
+// Defines values for PaymentProgress.
+const (
+	PaymentProgressDebited   PaymentProgress = "debited"
+	PaymentProgressDeclined  PaymentProgress = "declined"
+	PaymentProgressRequested PaymentProgress = "requested"
+)
+
+// Valid indicates whether the value is a known member of the PaymentProgress enum.
+func (e PaymentProgress) Valid() bool {
+	switch e {
+	case PaymentProgressDebited:
+		return true
+	case PaymentProgressDeclined:
+		return true
+	case PaymentProgressRequested:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusFailed    PaymentStatus = "failed"
@@ -95,6 +116,51 @@ func (e PaymentStatus) Valid() bool {
 	case PaymentStatusRequested:
 		return true
 	case PaymentStatusUnpaid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RefundProgress.
+const (
+	RefundProgressRefunded  RefundProgress = "refunded"
+	RefundProgressRefused   RefundProgress = "refused"
+	RefundProgressRequested RefundProgress = "requested"
+)
+
+// Valid indicates whether the value is a known member of the RefundProgress enum.
+func (e RefundProgress) Valid() bool {
+	switch e {
+	case RefundProgressRefunded:
+		return true
+	case RefundProgressRefused:
+		return true
+	case RefundProgressRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TicketStatus.
+const (
+	TicketStatusAccepted  TicketStatus = "accepted"
+	TicketStatusOpen      TicketStatus = "open"
+	TicketStatusRejected  TicketStatus = "rejected"
+	TicketStatusWithdrawn TicketStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the TicketStatus enum.
+func (e TicketStatus) Valid() bool {
+	switch e {
+	case TicketStatusAccepted:
+		return true
+	case TicketStatusOpen:
+		return true
+	case TicketStatusRejected:
+		return true
+	case TicketStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -156,6 +222,9 @@ type CommandOutcome struct {
 	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
 	OrderID UUID `json:"order_id"`
 
+	// PaymentID The id of the payment that the command was for. Absent if it was not for a payment.
+	PaymentID string `json:"payment_id,omitempty,omitzero"`
+
 	// Problem Why a request was not carried out (RFC 9457).
 	Problem Problem `json:"problem,omitempty,omitzero"`
 
@@ -164,7 +233,7 @@ type CommandOutcome struct {
 	// could not be carried out for another reason, and nothing has changed.
 	Status CommandStatus `json:"status"`
 
-	// Version The version of the order after the command. Absent while that is not known.
+	// Version The version of the order, payment or ticket after the command. Absent while that is not known.
 	//
 	// Example: 3
 	Version int64 `json:"version,omitempty,omitzero"`
@@ -183,7 +252,7 @@ type CompleteOrder struct {
 	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
 }
 
-// Event Something that happened to an order.
+// Event Something that happened to an order, a payment or a ticket.
 type Event struct {
 	// Data What the event says. Its fields depend on `type` and `schema_version`.
 	Data json.RawMessage `json:"data"`
@@ -211,12 +280,17 @@ type Event struct {
 	// Example: 1
 	SchemaVersion int `json:"schema_version"`
 
+	// Stream What it happened to - `order-`, `payment-` or `ticket-` and its id.
+	//
+	// Example: order-019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	Stream string `json:"stream"`
+
 	// Type What happened, such as `order.paid`.
 	//
 	// Example: order.paid
 	Type string `json:"type"`
 
-	// Version The version of the order after the event.
+	// Version The version after the event, of the order, payment or ticket that it happened to.
 	//
 	// Example: 4
 	Version int64 `json:"version"`
@@ -396,6 +470,68 @@ type PayOrder struct {
 	PaymentMethod string `json:"payment_method"`
 }
 
+// Payment What was asked of the payment gateway for an order, and what it answered.
+type Payment struct {
+	// Amount An amount of money, exact to the minor unit.
+	Amount Money `json:"amount"`
+
+	// CreatedAt When the payment was asked for.
+	CreatedAt time.Time `json:"created_at"`
+
+	// DeclineReason Why the payment was declined.
+	DeclineReason string `json:"decline_reason,omitempty,omitzero"`
+
+	// GatewayReference What the gateway calls the charge. Absent before it was made.
+	GatewayReference string `json:"gateway_reference,omitempty,omitzero"`
+
+	// ID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	ID UUID `json:"id"`
+
+	// OrderID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	OrderID UUID `json:"order_id"`
+
+	// PaymentMethod The token that the order was paid with.
+	//
+	// Example: tok_ok
+	PaymentMethod string `json:"payment_method"`
+
+	// Refunded An amount of money, exact to the minor unit.
+	Refunded Money `json:"refunded"`
+
+	// Refunds What was asked back, in that order.
+	Refunds []Refund `json:"refunds"`
+
+	// Status How far a payment is. `requested`: the gateway has not answered yet. `debited`: the money
+	// was taken; some or all of it may have been given back since. `declined`: nothing was
+	// taken, and nothing will be.
+	Status PaymentProgress `json:"status"`
+
+	// UpdatedAt When the payment changed for the last time.
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Version How many events the payment has. The first version is 1.
+	//
+	// Example: 2
+	Version int64 `json:"version"`
+}
+
+// PaymentList A page of the payments of an order, the oldest first.
+type PaymentList struct {
+	Data []Payment `json:"data"`
+
+	// NextCursor The cursor of the next page. Null on the last page.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// PaymentProgress How far a payment is. `requested`: the gateway has not answered yet. `debited`: the money
+// was taken; some or all of it may have been given back since. `declined`: nothing was
+// taken, and nothing will be.
+type PaymentProgress string
+
 // PaymentStatus How far the payment of an order is.
 type PaymentStatus string
 
@@ -429,6 +565,9 @@ type Problem struct {
 	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
 	OrderID UUID `json:"order_id,omitempty,omitzero"`
 
+	// PaymentID The id of the payment that the command was for.
+	PaymentID string `json:"payment_id,omitempty,omitzero"`
+
 	// Status The HTTP status.
 	//
 	// Example: 409
@@ -443,6 +582,50 @@ type Problem struct {
 	//
 	// Example: urn:millrace:problem:cart_frozen
 	Type string `json:"type"`
+}
+
+// Refund An amount that was asked back.
+type Refund struct {
+	// Amount An amount of money, exact to the minor unit.
+	Amount Money `json:"amount"`
+
+	// AnsweredAt When the gateway's answer was recorded. Absent before that.
+	AnsweredAt time.Time `json:"answered_at,omitempty,omitzero"`
+
+	// GatewayReference What the gateway calls the refund. Absent before it was made.
+	GatewayReference string `json:"gateway_reference,omitempty,omitzero"`
+
+	// ID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	ID UUID `json:"id"`
+
+	// Reason Why the amount was asked back.
+	Reason string `json:"reason"`
+
+	// RefuseReason Why the gateway would not give it back.
+	RefuseReason string `json:"refuse_reason,omitempty,omitzero"`
+
+	// RequestedAt When the amount was asked back.
+	RequestedAt time.Time `json:"requested_at"`
+
+	// Status How far a refund is. `requested`: the gateway has not answered yet. `refunded`: the money
+	// was given back. `refused`: the gateway would not give it back; it may be asked again, as
+	// another refund.
+	Status RefundProgress `json:"status"`
+}
+
+// RefundProgress How far a refund is. `requested`: the gateway has not answered yet. `refunded`: the money
+// was given back. `refused`: the gateway would not give it back; it may be asked again, as
+// another refund.
+type RefundProgress string
+
+// RejectTicket Why a ticket is rejected.
+type RejectTicket struct {
+	// Reason The reason, in words for people.
+	//
+	// Example: We have run out of mozzarella.
+	Reason string `json:"reason"`
 }
 
 // ShipOrder How an order travels.
@@ -464,6 +647,79 @@ type SubmitOrder struct {
 	//
 	// Example: tok_ok
 	PaymentMethod string `json:"payment_method,omitempty,omitzero"`
+}
+
+// Ticket What the restaurant is asked to make, and its answer. There is one for each order at most.
+type Ticket struct {
+	// CreatedAt When the first thing happened to the ticket. Lists are sorted by it.
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	ID UUID `json:"id"`
+
+	// Items What is to be made. Empty if the ticket was withdrawn before it was opened.
+	Items []TicketItem `json:"items"`
+
+	// OpenedAt When the ticket was opened. Absent if it was withdrawn before that.
+	OpenedAt time.Time `json:"opened_at,omitempty,omitzero"`
+
+	// OrderID A UUID in its canonical form with hyphens.
+	//
+	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+	OrderID UUID `json:"order_id"`
+
+	// Reason Why the ticket was rejected or withdrawn.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Status How far a ticket is. `open`: it waits for an answer. `accepted`: the restaurant makes the
+	// order. `rejected`: it does not. `withdrawn`: the order is not wanted any more.
+	Status TicketStatus `json:"status"`
+
+	// UpdatedAt When the ticket changed for the last time.
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Version How many events the ticket has. The first version is 1.
+	//
+	// Example: 1
+	Version int64 `json:"version"`
+}
+
+// TicketItem Something to be made.
+type TicketItem struct {
+	// ProductID The id of the product.
+	//
+	// Example: p-1
+	ProductID string `json:"product_id"`
+
+	// Quantity How many.
+	//
+	// Example: 2
+	Quantity int64 `json:"quantity"`
+
+	// Title What it is.
+	//
+	// Example: Margherita
+	Title string `json:"title"`
+}
+
+// TicketList A page of tickets, the newest first.
+type TicketList struct {
+	Data []Ticket `json:"data"`
+
+	// NextCursor The cursor of the next page. Null on the last page.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// TicketStatus How far a ticket is. `open`: it waits for an answer. `accepted`: the restaurant makes the
+// order. `rejected`: it does not. `withdrawn`: the order is not wanted any more.
+type TicketStatus string
+
+// TicketWriteResult The outcome of the command, or the ticket itself when the request prefers
+// `return=representation`. Only the outcome has a `command_id`.
+type TicketWriteResult struct {
+	union json.RawMessage
 }
 
 // UUID A UUID in its canonical form with hyphens.
@@ -508,6 +764,11 @@ type OrderID = UUID
 // Prefer defines model for Prefer.
 type Prefer = string
 
+// TicketID A UUID in its canonical form with hyphens.
+//
+// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
+type TicketID = UUID
+
 // Traceparent defines model for Traceparent.
 type Traceparent = string
 
@@ -536,6 +797,13 @@ type OrderPage = OrderList
 // Rejected Why a request was not carried out (RFC 9457).
 type Rejected = Problem
 
+// TicketRejected Why a request was not carried out (RFC 9457).
+type TicketRejected = Problem
+
+// TicketWriteSucceeded The outcome of the command, or the ticket itself when the request prefers
+// `return=representation`. Only the outcome has a `command_id`.
+type TicketWriteSucceeded = TicketWriteResult
+
 // TooManyRequests Why a request was not carried out (RFC 9457).
 type TooManyRequests = Problem
 
@@ -557,7 +825,7 @@ type WriteSucceeded = WriteResult
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
-	// Order Only events of the order with this id.
+	// Order Only events of the order with this id, without those of its payments and its ticket.
 	Order UUID `form:"order,omitempty" json:"order,omitempty,omitzero"`
 
 	// Type Only events of this type.
@@ -635,7 +903,7 @@ type GetOrderParams struct {
 	// AsOf The time to read at.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// IfNoneMatch The `ETag` that you have. When the order is still the same, the answer is 304 without a body.
+	// IfNoneMatch The `ETag` that you have. When the order or ticket is still the same, the answer is 304 without a body.
 	IfNoneMatch IfNoneMatch `json:"If-None-Match,omitempty,omitzero"`
 
 	// ConsistencyToken The token from the answer to a write. The read waits until the views have seen that
@@ -657,8 +925,8 @@ type CancelOrderParams struct {
 	// is ignored.
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -680,8 +948,8 @@ type UpdateCartParams struct {
 	// is ignored.
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -703,8 +971,8 @@ type CompleteOrderParams struct {
 	// is ignored.
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -726,8 +994,8 @@ type ChangeDeliveryAddressParams struct {
 	// is ignored.
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -762,13 +1030,26 @@ type PayOrderParams struct {
 	// is ignored.
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
 	// the write. What is not understood is ignored.
 	Traceparent Traceparent `json:"traceparent,omitempty,omitzero"`
+}
+
+// ListOrderPaymentsParams defines parameters for ListOrderPayments.
+type ListOrderPaymentsParams struct {
+	// Cursor The `next_cursor` of the page before. It is opaque. Leave it out for the first page.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+
+	// Limit How many payments a page has at most.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// ConsistencyToken The token from the answer to a write. The read waits until the views have seen that
+	// write; when this takes too long, the answer is `views_behind`.
+	ConsistencyToken ConsistencyToken `json:"Consistency-Token,omitempty,omitzero"`
 }
 
 // ShipOrderParams defines parameters for ShipOrder.
@@ -785,8 +1066,8 @@ type ShipOrderParams struct {
 	// is ignored.
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -808,8 +1089,80 @@ type SubmitOrderParams struct {
 	// is ignored.
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 
-	// IfMatch The `ETag` of the order that this write is meant for, quotes included. When the order has
-	// moved on, the answer is `version_mismatch` and nothing changes.
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
+	// the write. What is not understood is ignored.
+	Traceparent Traceparent `json:"traceparent,omitempty,omitzero"`
+}
+
+// ListTicketsParams defines parameters for ListTickets.
+type ListTicketsParams struct {
+	// Status Only tickets with this status.
+	Status TicketStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before. It is opaque. Leave it out for the first page.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+
+	// Limit How many tickets a page has at most.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// ConsistencyToken The token from the answer to a write. The read waits until the views have seen that
+	// write; when this takes too long, the answer is `views_behind`.
+	ConsistencyToken ConsistencyToken `json:"Consistency-Token,omitempty,omitzero"`
+}
+
+// GetTicketParams defines parameters for GetTicket.
+type GetTicketParams struct {
+	// IfNoneMatch The `ETag` that you have. When the order or ticket is still the same, the answer is 304 without a body.
+	IfNoneMatch IfNoneMatch `json:"If-None-Match,omitempty,omitzero"`
+
+	// ConsistencyToken The token from the answer to a write. The read waits until the views have seen that
+	// write; when this takes too long, the answer is `views_behind`.
+	ConsistencyToken ConsistencyToken `json:"Consistency-Token,omitempty,omitzero"`
+}
+
+// AcceptTicketParams defines parameters for AcceptTicket.
+type AcceptTicketParams struct {
+	// IdempotencyKey A key of your choice that makes this write safe to repeat, for instance a UUID that is
+	// made once per attempt of a customer. It has at most 255 bytes and counts per caller and
+	// operation. The same key with the same body gets the same answer, also at the same time
+	// and after a restart; with another body the answer is `idempotency_key_reused`. Without a
+	// key every request is a write of its own.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// Prefer How to answer (RFC 7240): `wait=N` with N from 0 to 60 seconds, `respond-async`,
+	// `return=representation` or `return=minimal`, separated by commas. What is not understood
+	// is ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
+	// the write. What is not understood is ignored.
+	Traceparent Traceparent `json:"traceparent,omitempty,omitzero"`
+}
+
+// RejectTicketParams defines parameters for RejectTicket.
+type RejectTicketParams struct {
+	// IdempotencyKey A key of your choice that makes this write safe to repeat, for instance a UUID that is
+	// made once per attempt of a customer. It has at most 255 bytes and counts per caller and
+	// operation. The same key with the same body gets the same answer, also at the same time
+	// and after a restart; with another body the answer is `idempotency_key_reused`. Without a
+	// key every request is a write of its own.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// Prefer How to answer (RFC 7240): `wait=N` with N from 0 to 60 seconds, `respond-async`,
+	// `return=representation` or `return=minimal`, separated by commas. What is not understood
+	// is ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+
+	// IfMatch The `ETag` of the order or ticket that this write is meant for, quotes included. When it
+	// has moved on, the answer is `version_mismatch` and nothing changes.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
 	// Traceparent The trace that this write belongs to (W3C Trace Context). It is kept with the events of
@@ -840,6 +1193,71 @@ type ShipOrderJSONRequestBody = ShipOrder
 
 // SubmitOrderJSONRequestBody defines body for SubmitOrder for application/json ContentType.
 type SubmitOrderJSONRequestBody = SubmitOrder
+
+// RejectTicketJSONRequestBody defines body for RejectTicket for application/json ContentType.
+type RejectTicketJSONRequestBody = RejectTicket
+
+// AsCommandOutcome returns the union data inside the TicketWriteResult as a CommandOutcome
+func (t TicketWriteResult) AsCommandOutcome() (CommandOutcome, error) {
+	var body CommandOutcome
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCommandOutcome overwrites any union data inside the TicketWriteResult as the provided CommandOutcome
+func (t *TicketWriteResult) FromCommandOutcome(v CommandOutcome) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeCommandOutcome performs a merge with any union data inside the TicketWriteResult, using the provided CommandOutcome
+func (t *TicketWriteResult) MergeCommandOutcome(v CommandOutcome) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsTicket returns the union data inside the TicketWriteResult as a Ticket
+func (t TicketWriteResult) AsTicket() (Ticket, error) {
+	var body Ticket
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTicket overwrites any union data inside the TicketWriteResult as the provided Ticket
+func (t *TicketWriteResult) FromTicket(v Ticket) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTicket performs a merge with any union data inside the TicketWriteResult, using the provided Ticket
+func (t *TicketWriteResult) MergeTicket(v Ticket) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t TicketWriteResult) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *TicketWriteResult) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // AsCommandOutcome returns the union data inside the WriteResult as a CommandOutcome
 func (t WriteResult) AsCommandOutcome() (CommandOutcome, error) {
@@ -941,12 +1359,27 @@ type ServerInterface interface {
 	// PayOrder Pay an order
 	// (POST /orders/{id}/pay)
 	PayOrder(w http.ResponseWriter, r *http.Request, id OrderID, params PayOrderParams)
+	// ListOrderPayments List the payments of an order
+	// (GET /orders/{id}/payments)
+	ListOrderPayments(w http.ResponseWriter, r *http.Request, id OrderID, params ListOrderPaymentsParams)
 	// ShipOrder Ship an order
 	// (POST /orders/{id}/ship)
 	ShipOrder(w http.ResponseWriter, r *http.Request, id OrderID, params ShipOrderParams)
 	// SubmitOrder Submit an order
 	// (POST /orders/{id}/submit)
 	SubmitOrder(w http.ResponseWriter, r *http.Request, id OrderID, params SubmitOrderParams)
+	// ListTickets List tickets
+	// (GET /tickets)
+	ListTickets(w http.ResponseWriter, r *http.Request, params ListTicketsParams)
+	// GetTicket Read a ticket
+	// (GET /tickets/{id})
+	GetTicket(w http.ResponseWriter, r *http.Request, id TicketID, params GetTicketParams)
+	// AcceptTicket Accept a ticket
+	// (POST /tickets/{id}/accept)
+	AcceptTicket(w http.ResponseWriter, r *http.Request, id TicketID, params AcceptTicketParams)
+	// RejectTicket Reject a ticket
+	// (POST /tickets/{id}/reject)
+	RejectTicket(w http.ResponseWriter, r *http.Request, id TicketID, params RejectTicketParams)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -1025,6 +1458,12 @@ func (_ Unimplemented) PayOrder(w http.ResponseWriter, r *http.Request, id Order
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ListOrderPayments List the payments of an order
+// (GET /orders/{id}/payments)
+func (_ Unimplemented) ListOrderPayments(w http.ResponseWriter, r *http.Request, id OrderID, params ListOrderPaymentsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ShipOrder Ship an order
 // (POST /orders/{id}/ship)
 func (_ Unimplemented) ShipOrder(w http.ResponseWriter, r *http.Request, id OrderID, params ShipOrderParams) {
@@ -1034,6 +1473,30 @@ func (_ Unimplemented) ShipOrder(w http.ResponseWriter, r *http.Request, id Orde
 // SubmitOrder Submit an order
 // (POST /orders/{id}/submit)
 func (_ Unimplemented) SubmitOrder(w http.ResponseWriter, r *http.Request, id OrderID, params SubmitOrderParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListTickets List tickets
+// (GET /tickets)
+func (_ Unimplemented) ListTickets(w http.ResponseWriter, r *http.Request, params ListTicketsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetTicket Read a ticket
+// (GET /tickets/{id})
+func (_ Unimplemented) GetTicket(w http.ResponseWriter, r *http.Request, id TicketID, params GetTicketParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// AcceptTicket Accept a ticket
+// (POST /tickets/{id}/accept)
+func (_ Unimplemented) AcceptTicket(w http.ResponseWriter, r *http.Request, id TicketID, params AcceptTicketParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RejectTicket Reject a ticket
+// (POST /tickets/{id}/reject)
+func (_ Unimplemented) RejectTicket(w http.ResponseWriter, r *http.Request, id TicketID, params RejectTicketParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2123,6 +2586,82 @@ func (siw *ServerInterfaceWrapper) PayOrder(w http.ResponseWriter, r *http.Reque
 	handler.ServeHTTP(w, r)
 }
 
+// ListOrderPayments operation middleware
+func (siw *ServerInterfaceWrapper) ListOrderPayments(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOrderPaymentsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Consistency-Token" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Consistency-Token")]; found {
+		var ConsistencyToken ConsistencyToken
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Consistency-Token", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Consistency-Token", valueList[0], &ConsistencyToken, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Consistency-Token", Err: err})
+			return
+		}
+
+		params.ConsistencyToken = ConsistencyToken
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOrderPayments(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ShipOrder operation middleware
 func (siw *ServerInterfaceWrapper) ShipOrder(w http.ResponseWriter, r *http.Request) {
 
@@ -2337,6 +2876,369 @@ func (siw *ServerInterfaceWrapper) SubmitOrder(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// ListTickets operation middleware
+func (siw *ServerInterfaceWrapper) ListTickets(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTicketsParams
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Consistency-Token" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Consistency-Token")]; found {
+		var ConsistencyToken ConsistencyToken
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Consistency-Token", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Consistency-Token", valueList[0], &ConsistencyToken, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Consistency-Token", Err: err})
+			return
+		}
+
+		params.ConsistencyToken = ConsistencyToken
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListTickets(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTicket operation middleware
+func (siw *ServerInterfaceWrapper) GetTicket(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id TicketID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTicketParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = IfNoneMatch
+
+	}
+
+	// ------------- Optional header parameter "Consistency-Token" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Consistency-Token")]; found {
+		var ConsistencyToken ConsistencyToken
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Consistency-Token", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Consistency-Token", valueList[0], &ConsistencyToken, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Consistency-Token", Err: err})
+			return
+		}
+
+		params.ConsistencyToken = ConsistencyToken
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTicket(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AcceptTicket operation middleware
+func (siw *ServerInterfaceWrapper) AcceptTicket(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id TicketID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptTicketParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "traceparent" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("traceparent")]; found {
+		var Traceparent Traceparent
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "traceparent", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "traceparent", valueList[0], &Traceparent, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "traceparent", Err: err})
+			return
+		}
+
+		params.Traceparent = Traceparent
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AcceptTicket(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RejectTicket operation middleware
+func (siw *ServerInterfaceWrapper) RejectTicket(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id TicketID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectTicketParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "traceparent" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("traceparent")]; found {
+		var Traceparent Traceparent
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "traceparent", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "traceparent", valueList[0], &Traceparent, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "traceparent", Err: err})
+			return
+		}
+
+		params.Traceparent = Traceparent
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RejectTicket(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -2487,6 +3389,21 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/orders/{id}/cancel", wrapper.CancelOrder)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/orders/{id}/payments", wrapper.ListOrderPayments)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/tickets", wrapper.ListTickets)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/tickets/{id}", wrapper.GetTicket)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/tickets/{id}/accept", wrapper.AcceptTicket)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/tickets/{id}/reject", wrapper.RejectTicket)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/commands/{command_id}", wrapper.GetCommand)
 	})
 	r.Group(func(r chi.Router) {
@@ -2528,6 +3445,19 @@ type OrderPageJSONResponse struct {
 }
 
 type RejectedApplicationProblemPlusJSONResponse Problem
+
+type TicketRejectedApplicationProblemPlusJSONResponse Problem
+
+type TicketWriteSucceededResponseHeaders struct {
+	ConsistencyToken  string
+	ETag              string
+	PreferenceApplied *string
+}
+type TicketWriteSucceededJSONResponse struct {
+	Body TicketWriteResult
+
+	Headers TicketWriteSucceededResponseHeaders
+}
 
 type TooManyRequestsResponseHeaders struct {
 	RetryAfter int
@@ -4460,6 +5390,121 @@ func (response PayOrder503ApplicationProblemPlusJSONResponse) VisitPayOrderRespo
 	return err
 }
 
+type ListOrderPaymentsRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params ListOrderPaymentsParams
+}
+
+type ListOrderPaymentsResponseObject interface {
+	VisitListOrderPaymentsResponse(w http.ResponseWriter) error
+}
+
+type ListOrderPayments200ResponseHeaders struct {
+	Link *string
+}
+
+type ListOrderPayments200JSONResponse struct {
+	Body    PaymentList
+	Headers ListOrderPayments200ResponseHeaders
+}
+
+func (response ListOrderPayments200JSONResponse) VisitListOrderPaymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderPayments400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderPayments400ApplicationProblemPlusJSONResponse) VisitListOrderPaymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderPayments404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderPayments404ApplicationProblemPlusJSONResponse) VisitListOrderPaymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderPayments429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderPayments429ApplicationProblemPlusJSONResponse) VisitListOrderPaymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderPayments500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderPayments500ApplicationProblemPlusJSONResponse) VisitListOrderPaymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderPayments503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderPayments503ApplicationProblemPlusJSONResponse) VisitListOrderPaymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ShipOrderRequestObject struct {
 	ID     OrderID `json:"id"`
 	Params ShipOrderParams
@@ -4880,6 +5925,622 @@ func (response SubmitOrder503ApplicationProblemPlusJSONResponse) VisitSubmitOrde
 	return err
 }
 
+type ListTicketsRequestObject struct {
+	Params ListTicketsParams
+}
+
+type ListTicketsResponseObject interface {
+	VisitListTicketsResponse(w http.ResponseWriter) error
+}
+
+type ListTickets200ResponseHeaders struct {
+	Link *string
+}
+
+type ListTickets200JSONResponse struct {
+	Body    TicketList
+	Headers ListTickets200ResponseHeaders
+}
+
+func (response ListTickets200JSONResponse) VisitListTicketsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTickets400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTickets400ApplicationProblemPlusJSONResponse) VisitListTicketsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTickets429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTickets429ApplicationProblemPlusJSONResponse) VisitListTicketsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTickets500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListTickets500ApplicationProblemPlusJSONResponse) VisitListTicketsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTickets503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTickets503ApplicationProblemPlusJSONResponse) VisitListTicketsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTicketRequestObject struct {
+	ID     TicketID `json:"id"`
+	Params GetTicketParams
+}
+
+type GetTicketResponseObject interface {
+	VisitGetTicketResponse(w http.ResponseWriter) error
+}
+
+type GetTicket200ResponseHeaders struct {
+	ETag string
+}
+
+type GetTicket200JSONResponse struct {
+	Body    Ticket
+	Headers GetTicket200ResponseHeaders
+}
+
+func (response GetTicket200JSONResponse) VisitGetTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTicket304ResponseHeaders struct {
+	ETag string
+}
+
+type GetTicket304Response struct {
+	Headers GetTicket304ResponseHeaders
+}
+
+func (response GetTicket304Response) VisitGetTicketResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetTicket400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTicket400ApplicationProblemPlusJSONResponse) VisitGetTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTicket404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTicket404ApplicationProblemPlusJSONResponse) VisitGetTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTicket429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTicket429ApplicationProblemPlusJSONResponse) VisitGetTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTicket500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetTicket500ApplicationProblemPlusJSONResponse) VisitGetTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTicket503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTicket503ApplicationProblemPlusJSONResponse) VisitGetTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicketRequestObject struct {
+	ID     TicketID `json:"id"`
+	Params AcceptTicketParams
+}
+
+type AcceptTicketResponseObject interface {
+	VisitAcceptTicketResponse(w http.ResponseWriter) error
+}
+
+type AcceptTicket200JSONResponse struct {
+	TicketWriteSucceededJSONResponse
+}
+
+func (response AcceptTicket200JSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Consistency-Token", fmt.Sprint(response.Headers.ConsistencyToken))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket202JSONResponse struct{ WriteAcceptedJSONResponse }
+
+func (response AcceptTicket202JSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptTicket400ApplicationProblemPlusJSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptTicket404ApplicationProblemPlusJSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket409ApplicationProblemPlusJSONResponse struct {
+	TicketRejectedApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptTicket409ApplicationProblemPlusJSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket412ApplicationProblemPlusJSONResponse struct {
+	VersionMismatchApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptTicket412ApplicationProblemPlusJSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket422ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptTicket422ApplicationProblemPlusJSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptTicket429ApplicationProblemPlusJSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptTicket500ApplicationProblemPlusJSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTicket503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptTicket503ApplicationProblemPlusJSONResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicketRequestObject struct {
+	ID     TicketID `json:"id"`
+	Params RejectTicketParams
+	Body   *RejectTicketJSONRequestBody
+}
+
+type RejectTicketResponseObject interface {
+	VisitRejectTicketResponse(w http.ResponseWriter) error
+}
+
+type RejectTicket200JSONResponse struct {
+	TicketWriteSucceededJSONResponse
+}
+
+func (response RejectTicket200JSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Consistency-Token", fmt.Sprint(response.Headers.ConsistencyToken))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket202JSONResponse struct{ WriteAcceptedJSONResponse }
+
+func (response RejectTicket202JSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket400ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket404ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket409ApplicationProblemPlusJSONResponse struct {
+	TicketRejectedApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket409ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket412ApplicationProblemPlusJSONResponse struct {
+	VersionMismatchApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket412ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket413ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket415ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket422ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket422ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket429ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket500ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTicket503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RejectTicket503ApplicationProblemPlusJSONResponse) VisitRejectTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetCommand Read the outcome of a command
@@ -4918,12 +6579,27 @@ type StrictServerInterface interface {
 	// PayOrder Pay an order
 	// (POST /orders/{id}/pay)
 	PayOrder(ctx context.Context, request PayOrderRequestObject) (PayOrderResponseObject, error)
+	// ListOrderPayments List the payments of an order
+	// (GET /orders/{id}/payments)
+	ListOrderPayments(ctx context.Context, request ListOrderPaymentsRequestObject) (ListOrderPaymentsResponseObject, error)
 	// ShipOrder Ship an order
 	// (POST /orders/{id}/ship)
 	ShipOrder(ctx context.Context, request ShipOrderRequestObject) (ShipOrderResponseObject, error)
 	// SubmitOrder Submit an order
 	// (POST /orders/{id}/submit)
 	SubmitOrder(ctx context.Context, request SubmitOrderRequestObject) (SubmitOrderResponseObject, error)
+	// ListTickets List tickets
+	// (GET /tickets)
+	ListTickets(ctx context.Context, request ListTicketsRequestObject) (ListTicketsResponseObject, error)
+	// GetTicket Read a ticket
+	// (GET /tickets/{id})
+	GetTicket(ctx context.Context, request GetTicketRequestObject) (GetTicketResponseObject, error)
+	// AcceptTicket Accept a ticket
+	// (POST /tickets/{id}/accept)
+	AcceptTicket(ctx context.Context, request AcceptTicketRequestObject) (AcceptTicketResponseObject, error)
+	// RejectTicket Reject a ticket
+	// (POST /tickets/{id}/reject)
+	RejectTicket(ctx context.Context, request RejectTicketRequestObject) (RejectTicketResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -5329,6 +7005,33 @@ func (sh *strictHandler) PayOrder(w http.ResponseWriter, r *http.Request, id Ord
 	}
 }
 
+// ListOrderPayments operation middleware
+func (sh *strictHandler) ListOrderPayments(w http.ResponseWriter, r *http.Request, id OrderID, params ListOrderPaymentsParams) {
+	var request ListOrderPaymentsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOrderPayments(ctx, request.(ListOrderPaymentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOrderPayments")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOrderPaymentsResponseObject); ok {
+		if err := validResponse.VisitListOrderPaymentsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ShipOrder operation middleware
 func (sh *strictHandler) ShipOrder(w http.ResponseWriter, r *http.Request, id OrderID, params ShipOrderParams) {
 	var request ShipOrderRequestObject
@@ -5396,6 +7099,120 @@ func (sh *strictHandler) SubmitOrder(w http.ResponseWriter, r *http.Request, id 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SubmitOrderResponseObject); ok {
 		if err := validResponse.VisitSubmitOrderResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListTickets operation middleware
+func (sh *strictHandler) ListTickets(w http.ResponseWriter, r *http.Request, params ListTicketsParams) {
+	var request ListTicketsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTickets(ctx, request.(ListTicketsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTickets")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListTicketsResponseObject); ok {
+		if err := validResponse.VisitListTicketsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTicket operation middleware
+func (sh *strictHandler) GetTicket(w http.ResponseWriter, r *http.Request, id TicketID, params GetTicketParams) {
+	var request GetTicketRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTicket(ctx, request.(GetTicketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTicket")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetTicketResponseObject); ok {
+		if err := validResponse.VisitGetTicketResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AcceptTicket operation middleware
+func (sh *strictHandler) AcceptTicket(w http.ResponseWriter, r *http.Request, id TicketID, params AcceptTicketParams) {
+	var request AcceptTicketRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptTicket(ctx, request.(AcceptTicketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptTicket")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AcceptTicketResponseObject); ok {
+		if err := validResponse.VisitAcceptTicketResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RejectTicket operation middleware
+func (sh *strictHandler) RejectTicket(w http.ResponseWriter, r *http.Request, id TicketID, params RejectTicketParams) {
+	var request RejectTicketRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body RejectTicketJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectTicket(ctx, request.(RejectTicketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectTicket")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RejectTicketResponseObject); ok {
+		if err := validResponse.VisitRejectTicketResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -1,15 +1,14 @@
-package httpapi
+package httpkit
 
 import (
 	"strconv"
 	"strings"
 
 	"github.com/millrace/millrace/internal/es"
-	"github.com/millrace/millrace/ports/httpapi/contract"
 )
 
-// etag is the entity tag of an order at a version.
-func etag(v es.Version) string { return `"` + strconv.FormatInt(int64(v), 10) + `"` }
+// ETag is the entity tag of something at a version.
+func ETag(v es.Version) string { return `"` + strconv.FormatInt(int64(v), 10) + `"` }
 
 // entityTags splits a list of entity tags. ok is false when it is not one.
 func entityTags(header string) (tags []string, ok bool) {
@@ -25,7 +24,7 @@ func entityTags(header string) (tags []string, ok bool) {
 }
 
 // expectedVersions reads If-Match: the versions that the client accepts, none
-// for any. A tag that is weak, or that no order ever had, matches nothing, which
+// for any. A tag that is weak, or that nothing ever had, matches nothing, which
 // is what version 0 stands for.
 func expectedVersions(header string) ([]es.Version, error) {
 	header = strings.TrimSpace(header)
@@ -34,29 +33,27 @@ func expectedVersions(header string) ([]es.Version, error) {
 	}
 	tags, ok := entityTags(header)
 	if !ok {
-		detail := `must be "<version>", a list of these, or *`
-		return nil, problem("invalid_parameter", "/header/If-Match "+detail,
-			contract.InputError{Pointer: "/header/If-Match", Detail: detail})
+		return nil, BadParameter("/header/If-Match", `must be "<version>", a list of these, or *`)
 	}
 	versions := make([]es.Version, len(tags))
 	for i, tag := range tags {
-		if v, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64); err == nil && v > 0 && tag == etag(es.Version(v)) {
+		if v, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64); err == nil && v > 0 && tag == ETag(es.Version(v)) {
 			versions[i] = es.Version(v)
 		}
 	}
 	return versions, nil
 }
 
-// unchanged tells whether If-None-Match names the version at hand. Weak tags
+// Unchanged tells whether If-None-Match names the version at hand. Weak tags
 // count, as RFC 9110 has it; a header that is no list of tags is ignored.
-func unchanged(header string, v es.Version) bool {
+func Unchanged(header string, v es.Version) bool {
 	header = strings.TrimSpace(header)
 	if header == "*" {
 		return true
 	}
 	tags, _ := entityTags(header)
 	for _, tag := range tags {
-		if strings.TrimPrefix(tag, "W/") == etag(v) {
+		if strings.TrimPrefix(tag, "W/") == ETag(v) {
 			return true
 		}
 	}

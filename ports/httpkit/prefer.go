@@ -1,4 +1,4 @@
-package httpapi
+package httpkit
 
 import (
 	"strconv"
@@ -50,7 +50,7 @@ func parsePrefer(header string) preferences {
 }
 
 // applied says which preferences an answer honours, for Preference-Applied.
-func (p preferences) applied(pending, withOrder bool) string {
+func (p preferences) applied(pending, withBody bool) string {
 	var applied []string
 	if p.async && pending {
 		applied = append(applied, "respond-async")
@@ -59,7 +59,7 @@ func (p preferences) applied(pending, withOrder bool) string {
 		applied = append(applied, "wait="+strconv.Itoa(int(p.wait/time.Second)))
 	}
 	switch {
-	case withOrder:
+	case withBody:
 		applied = append(applied, "return=representation")
 	case p.minimal && !pending:
 		applied = append(applied, "return=minimal")

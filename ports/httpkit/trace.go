@@ -1,4 +1,4 @@
-package httpapi
+package httpkit
 
 import (
 	"regexp"
@@ -9,7 +9,7 @@ var traceparentForm = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]
 
 // traceparent returns the trace context of a request, or that of a new trace
 // when it has none that can be read.
-func (s *server) traceparent(header string) string {
+func (s *Writes) traceparent(header string) string {
 	if traceparentForm.MatchString(header) && !strings.Contains(header, "-00000000000000000000000000000000-") &&
 		!strings.Contains(header, "-0000000000000000-") {
 		return header

@@ -1,0 +1,90 @@
+package adminapi
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/millrace/millrace/app/command"
+	"github.com/millrace/millrace/domain/money"
+	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/ports/httpkit"
+)
+
+// operator is who calls on this listener, as far as it knows.
+const operator = "operator"
+
+// refund is what an operator sends to give money back. No amount means all that is
+// left of the payment.
+type refund struct {
+	Amount money.Money `json:"amount,omitzero"`
+	Reason string      `json:"reason"`
+}
+
+// refundSchema says what a refund looks like.
+func refundSchema() *openapi3.Schema {
+	amount := openapi3.NewObjectSchema().WithoutAdditionalProperties().
+		WithProperty("amount", openapi3.NewInt64Schema().WithMin(1).WithMax(money.Max)).
+		WithProperty("currency", openapi3.NewStringSchema().WithPattern(`^[A-Z]{3}$`))
+	amount.Required = []string{"amount", "currency"}
+	body := openapi3.NewObjectSchema().WithoutAdditionalProperties().
+		WithProperty("amount", amount).
+		WithProperty("reason", openapi3.NewStringSchema().WithMinLength(1).WithMaxLength(500).WithPattern(`\S`))
+	body.Required = []string{"reason"}
+	return body
+}
+
+// mountRefunds lets operators give back what was taken by a payment.
+func mountRefunds(r chi.Router, writes *httpkit.Writes, log *slog.Logger) {
+	schema := refundSchema()
+	r.Post("/admin/payments/{id}/refunds", func(w http.ResponseWriter, r *http.Request) {
+		if err := giveBack(writes, schema, w, r); err != nil {
+			httpkit.Fail(log, w, r, err)
+		}
+	})
+}
+
+func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWriter, r *http.Request) error {
+	id := strings.ToLower(chi.URLParam(r, "id"))
+	if !httpkit.CanonicalID(id) {
+		return httpkit.BadParameter("/path/id", "must be a UUID")
+	}
+	params, err := paramsOf(r)
+	if err != nil {
+		return err
+	}
+	if err := httpkit.CheckBody(w, r, true, schema); err != nil {
+		return err
+	}
+	var body refund
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return httpkit.No("invalid_request", err.Error())
+	}
+	answer, err := writes.Do(r.Context(), httpkit.Write{
+		Params: params, Caller: operator, Body: body,
+		Command: command.Refund{
+			Payment: payment.ID(id), Refund: writes.NewID(), Amount: body.Amount, Reason: body.Reason,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return answer.Send(w)
+}
+
+// paramsOf reads the headers of a write.
+func paramsOf(r *http.Request) (httpkit.Params, error) {
+	keys := r.Header.Values("Idempotency-Key")
+	if len(keys) > 1 || len(keys) == 1 && keys[0] == "" {
+		return httpkit.Params{}, httpkit.BadParameter("/header/Idempotency-Key", "must be one key that is not empty")
+	}
+	return httpkit.Params{
+		IdempotencyKey: r.Header.Get("Idempotency-Key"), Traceparent: r.Header.Get("traceparent"),
+		Prefer:  strings.Join(r.Header.Values("Prefer"), ", "),
+		IfMatch: strings.Join(r.Header.Values("If-Match"), ", "),
+	}, nil
+}

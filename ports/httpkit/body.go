@@ -1,0 +1,141 @@
+package httpkit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+)
+
+// MaxBody is the largest request body, in bytes.
+const MaxBody = 1 << 20
+
+// bodyTimeout is how long a client may take to send its body.
+const bodyTimeout = 30 * time.Second
+
+// ReadableTimes refuses times that look right and do not exist.
+var ReadableTimes = openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
+	if _, err := time.Parse(time.RFC3339, s); err != nil {
+		return errors.New("must be a time as in RFC 3339")
+	}
+	return nil
+}))
+
+// CheckBody holds the body of a request against a schema, and leaves it to be read
+// in a form that fits into Go's types.
+func CheckBody(w http.ResponseWriter, r *http.Request, required bool, schema *openapi3.Schema) error {
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout)) // a writer without deadlines is a test's
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	_ = conn.SetReadDeadline(time.Time{})
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return No("body_too_large", fmt.Sprintf("the body has more than %d bytes", MaxBody))
+	}
+	if err != nil {
+		return No("malformed_json", "the body could not be read to its end")
+	}
+	if len(body) == 0 {
+		r.Body = http.NoBody
+		if required {
+			return No("malformed_json", "the body is missing")
+		}
+		return nil
+	}
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || media != "application/json" || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
+		return No("unsupported_media_type", "the body must be application/json in UTF-8")
+	}
+	if !utf8.Valid(body) {
+		return No("malformed_json", "the body is not UTF-8")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return No("malformed_json", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return No("malformed_json", "something follows the JSON value")
+	}
+	if err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.VisitAsRequest(), ReadableTimes); err != nil {
+		errs := inputErrors(err)
+		return No("invalid_request", summary(errs), errs...)
+	}
+	if body, err = withPlainIntegers(body, value); err != nil {
+		return fmt.Errorf("encode the body: %w", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
+
+// inputErrors lists what is wrong with a body, and where.
+func inputErrors(err error) []InputError {
+	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
+		var all []InputError
+		for _, e := range many {
+			all = append(all, inputErrors(e)...)
+		}
+		return all
+	}
+	e, ok := errors.AsType[*openapi3.SchemaError](err)
+	if !ok {
+		return []InputError{{Detail: err.Error()}}
+	}
+	return []InputError{{Pointer: pointer(e), Detail: Reason(e)}}
+}
+
+// unsupported is how the contract's checker says that it does not know a
+// property. Its pointer is that of the object around it.
+var unsupported = regexp.MustCompile(`^property ("(?:[^"\\]|\\.)*") is unsupported$`)
+
+func pointer(e *openapi3.SchemaError) string {
+	keys := e.JSONPointer()
+	if m := unsupported.FindStringSubmatch(e.Reason); m != nil {
+		if name, err := strconv.Unquote(m[1]); err == nil {
+			keys = append(slices.Clone(keys), name)
+		}
+	}
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	var b strings.Builder
+	for _, key := range keys {
+		b.WriteString("/" + escape.Replace(key))
+	}
+	return b.String()
+}
+
+func summary(errs []InputError) string {
+	s := strings.TrimSpace(errs[0].Pointer + " " + errs[0].Detail)
+	if len(errs) > 1 {
+		s += fmt.Sprintf(", and %d more", len(errs)-1)
+	}
+	return s
+}
+
+// Reason finds the plainest words in an error of the contract's checker.
+func Reason(err error) string {
+	if e, ok := errors.AsType[*openapi3.SchemaError](err); ok {
+		if e.SchemaField == "pattern" && e.Schema.Pattern == `\S` {
+			return "must not be blank"
+		}
+		return e.Reason
+	}
+	if e, ok := errors.AsType[*openapi3filter.ParseError](err); ok {
+		return "cannot be read: " + e.Error()
+	}
+	if e, ok := errors.AsType[*openapi3filter.RequestError](err); ok && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
+}

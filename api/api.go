@@ -1,5 +1,6 @@
-// Package api holds the HTTP contract of Millrace. The routes and models of the server and the
-// Go client are generated from it: change openapi.yaml, then run go generate in this directory.
+// Package api holds the contracts of Millrace: that of HTTP and that of messages. The routes and
+// models of the server and the Go client are generated from the first: change openapi.yaml, then run
+// go generate in this directory. Tests in ports/messages hold the second against the code.
 package api
 
 import _ "embed"
@@ -11,3 +12,8 @@ import _ "embed"
 //
 //go:embed openapi.yaml
 var Contract []byte
+
+// Messages is the AsyncAPI document in YAML, as it is served at /asyncapi.yaml. Do not change its bytes.
+//
+//go:embed asyncapi.yaml
+var Messages []byte

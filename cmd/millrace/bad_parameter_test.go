@@ -130,6 +130,7 @@ func TestBadMethodsAndPaths(t *testing.T) {
 		{"/v1/commands/{id}", "DELETE POST", "GET, HEAD"},
 		{"/v1/events", "POST PUT", "GET, HEAD"},
 		{"/openapi.yaml", "POST PUT", "GET, HEAD"},
+		{"/asyncapi.yaml", "POST PUT", "GET, HEAD"},
 		{"/docs/", "POST", "GET, HEAD"},
 	} {
 		for method := range strings.FieldsSeq(test.methods) {

@@ -72,14 +72,17 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-func TestTheContractIsServedAsItIsWritten(t *testing.T) {
+func TestTheContractsAreServedAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
-	want, err := os.ReadFile("../../api/openapi.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := start(t).client(t).get("/openapi.yaml").want(http.StatusOK).wantHeader("Content-Type", "application/yaml")
-	if !bytes.Equal(got.body, want) {
-		t.Errorf("/openapi.yaml has %d bytes that are not those of the file, which has %d", len(got.body), len(want))
+	c := start(t).client(t)
+	for _, name := range []string{"openapi.yaml", "asyncapi.yaml"} {
+		want, err := os.ReadFile("../../api/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := c.get("/"+name).want(http.StatusOK).wantHeader("Content-Type", "application/yaml")
+		if !bytes.Equal(got.body, want) {
+			t.Errorf("/%s has %d bytes that are not those of the file, which has %d", name, len(got.body), len(want))
+		}
 	}
 }

@@ -73,7 +73,7 @@ func TestReads(t *testing.T) {
 			made := c.post("/v1/orders", sent).want(http.StatusCreated)
 			c.get("/v1/orders", "Consistency-Token: "+made.header.Get("Consistency-Token")).want(http.StatusOK)
 		}
-		for _, path := range []string{order, order + "/events?limit=1", "/v1/orders?customer=c-head&limit=1", "/openapi.yaml", "/docs/"} {
+		for _, path := range []string{order, order + "/events?limit=1", "/v1/orders?customer=c-head&limit=1", "/openapi.yaml", "/asyncapi.yaml", "/docs/"} {
 			get, head := c.get(path).want(http.StatusOK), c.do(http.MethodHead, path, nil).want(http.StatusOK)
 			if len(head.body) > 0 {
 				t.Errorf("HEAD %s has a body", path)

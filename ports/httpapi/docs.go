@@ -17,12 +17,14 @@ import (
 //go:embed docs
 var docs embed.FS
 
-// mountDocs serves the contract, and a page for people to read it and try it.
+// mountDocs serves the contracts, and a page for people to read that of HTTP and try it.
 func mountDocs(r chi.Router, fail func(http.ResponseWriter, *http.Request, error)) {
-	r.Get("/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/yaml")
-		_, _ = w.Write(api.Contract) // the client has gone
-	})
+	for path, contract := range map[string][]byte{"/openapi.yaml": api.Contract, "/asyncapi.yaml": api.Messages} {
+		r.Get(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/yaml")
+			_, _ = w.Write(contract) // the client has gone
+		})
+	}
 	files, err := fs.Sub(docs, "docs")
 	if err != nil {
 		panic(err) // the folder is part of the binary

@@ -17,7 +17,7 @@ func (ApproveOrder) CommandType() string { return "order.approve" }
 // Target implements Command.
 func (c ApproveOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c ApproveOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Approve(at)
 }

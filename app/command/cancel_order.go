@@ -18,7 +18,7 @@ func (CancelOrder) CommandType() string { return "order.cancel" }
 // Target implements Command.
 func (c CancelOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c CancelOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Cancel(c.Reason, at)
 }

@@ -9,22 +9,32 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/app/command"
+	"github.com/millrace/millrace/domain/money"
 	"github.com/millrace/millrace/domain/order"
+	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/internal/es/estest"
 )
 
 var update = flag.Bool("update", false, "add the golden files that are missing")
 
-const id order.ID = "019564f0-5f00-7000-8000-000000000001"
+// The ids of the order, its payment and its ticket, which has the order's id.
+const (
+	id        order.ID   = "019564f0-5f00-7000-8000-000000000001"
+	paymentID payment.ID = "019564f0-5f00-7000-8000-000000000002"
+	ticketID             = ticket.ID(id)
+)
 
 var (
 	noon  = time.Date(2025, 3, 1, 12, 0, 0, 123_456_000, time.UTC)
-	total = order.Money{Amount: 1900, Currency: "EUR"}
+	total = money.Money{Amount: 1900, Currency: "EUR"}
+	part  = money.Money{Amount: 400, Currency: "EUR"}
 	home  = order.Address{Name: "Ann", Line1: "Dam 1", Line2: "2nd floor", PostalCode: "1012 JS", City: "Amsterdam", Country: "NL"}
 	cart  = order.Cart{{
 		ProductID: "p-1", Title: "Margherita", Description: "tomato & <mozzarella>", Quantity: 2,
-		UnitPrice: order.Money{Amount: 950, Currency: "EUR"},
+		UnitPrice: money.Money{Amount: 950, Currency: "EUR"},
 	}}
+	items = []ticket.Item{{ProductID: "p-1", Title: "Margherita", Quantity: 2}}
 )
 
 // written says what each golden file stands for. The values use every field.
@@ -44,6 +54,22 @@ var written = map[string]command.Command{
 	"order.complete.v1":                command.CompleteOrder{Order: id, DeliveredAt: noon},
 	"order.cancel.v1":                  command.CancelOrder{Order: id, Reason: "not hungry"},
 	"order.refund.v1":                  command.RefundOrder{Order: id, Payment: "pay-1"},
+
+	"payment.debit.v1": command.Debit{
+		Payment: paymentID, Order: string(id), Method: "tok_ok", Amount: total,
+	},
+	"payment.confirm_debit.v1": command.ConfirmDebit{Payment: paymentID, Reference: "ch-1"},
+	"payment.decline_debit.v1": command.DeclineDebit{Payment: paymentID, Reason: "card_declined"},
+	"payment.refund.v1": command.Refund{
+		Payment: paymentID, Refund: "refund-1", Amount: part, Reason: "no oven",
+	},
+	"payment.confirm_refund.v1": command.ConfirmRefund{Payment: paymentID, Refund: "refund-1", Reference: "re-1"},
+	"payment.refuse_refund.v1":  command.RefuseRefund{Payment: paymentID, Refund: "refund-1", Reason: "account_closed"},
+
+	"ticket.open.v1":     command.OpenTicket{Ticket: ticketID, Order: string(id), Items: items},
+	"ticket.accept.v1":   command.AcceptTicket{Ticket: ticketID},
+	"ticket.reject.v1":   command.RejectTicket{Ticket: ticketID, Reason: "no oven"},
+	"ticket.withdraw.v1": command.WithdrawTicket{Ticket: ticketID, Order: string(id), Reason: "not hungry"},
 }
 
 func newCodec(t testing.TB) *command.Codec {
@@ -66,12 +92,21 @@ func TestEveryCommandEverJournaledStillDecodes(t *testing.T) {
 // the same before and after the field was invented.
 func TestCommandsLeaveOutWhatIsNotThere(t *testing.T) {
 	t.Parallel()
-	const want = `{"order_id":"` + string(id) + `"}`
-	for _, c := range []command.Command{
-		command.SubmitOrder{Order: id}, command.ShipOrder{Order: id}, command.CompleteOrder{Order: id},
+	const (
+		onlyOrder = `{"order_id":"` + string(id) + `"}`
+		noAmount  = `{"payment_id":"` + string(paymentID) + `","refund_id":"refund-1","reason":"no oven"}`
+	)
+	for _, test := range []struct {
+		command command.Command
+		want    string
+	}{
+		{command.SubmitOrder{Order: id}, onlyOrder},
+		{command.ShipOrder{Order: id}, onlyOrder},
+		{command.CompleteOrder{Order: id}, onlyOrder},
+		{command.Refund{Payment: paymentID, Refund: "refund-1", Reason: "no oven"}, noAmount},
 	} {
-		if sealed, err := command.Seal(newCodec(t), c); err != nil || string(sealed.Payload) != want {
-			t.Errorf("%s is written as %s (%v), want %s", c.CommandType(), sealed.Payload, err, want)
+		if sealed, err := command.Seal(newCodec(t), test.command); err != nil || string(sealed.Payload) != test.want {
+			t.Errorf("%s is written as %s (%v), want %s", test.command.CommandType(), sealed.Payload, err, test.want)
 		}
 	}
 }
@@ -83,14 +118,50 @@ func TestCatalogueListsEveryCommand(t *testing.T) {
 	}
 }
 
-func TestCommandsAreNamedAfterTheOrderAndAimAtIt(t *testing.T) {
+// Whoever routes commands asks these lists for the names, so a command that is
+// missing from its list would have nobody to carry it out.
+func TestEachKindOfAggregateListsAllItsCommands(t *testing.T) {
 	t.Parallel()
+	for category, listed := range map[string][]string{
+		command.Category: namesOf(command.ForOrders()),
+		payment.Category: namesOf(command.ForPayments()),
+		ticket.Category:  namesOf(command.ForTickets()),
+	} {
+		var want []string
+		for _, c := range written {
+			if strings.HasPrefix(c.CommandType(), category+".") {
+				want = append(want, c.CommandType())
+			}
+		}
+		slices.Sort(want)
+		if !slices.Equal(listed, want) {
+			t.Errorf("listed for %s are\n\t%v\nwant\n\t%v", category, listed, want)
+		}
+	}
+}
+
+// namesOf returns the wire names of some commands, sorted.
+func namesOf[C command.Command](commands []C) []string {
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.CommandType())
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestCommandsAreNamedAfterWhatTheyAimAt(t *testing.T) {
+	t.Parallel()
+	targets := map[string]string{
+		command.Category: string(id), payment.Category: string(paymentID), ticket.Category: string(ticketID),
+	}
 	for file, c := range written {
-		if file != c.CommandType()+".v1" || !strings.HasPrefix(c.CommandType(), "order.") {
+		if file != c.CommandType()+".v1" {
 			t.Errorf("%T is called %q, want %q", c, c.CommandType(), strings.TrimSuffix(file, ".v1"))
 		}
-		if c.Target() != id {
-			t.Errorf("%T aims at %q, want its order", c, c.Target())
+		category, _, _ := strings.Cut(c.CommandType(), ".")
+		if want, ok := targets[category]; !ok || c.Target() != want {
+			t.Errorf("%T aims at %q, want the id of its %s, %q", c, c.Target(), category, want)
 		}
 	}
 }

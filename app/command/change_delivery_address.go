@@ -18,7 +18,7 @@ func (ChangeDeliveryAddress) CommandType() string { return "order.change_deliver
 // Target implements Command.
 func (c ChangeDeliveryAddress) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c ChangeDeliveryAddress) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.ChangeDeliveryAddress(c.DeliveryAddress, at)
 }

@@ -18,7 +18,7 @@ func (CompleteOrder) CommandType() string { return "order.complete" }
 // Target implements Command.
 func (c CompleteOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c CompleteOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Complete(c.DeliveredAt, at)
 }

@@ -18,7 +18,7 @@ func (ConfirmPayment) CommandType() string { return "order.confirm_payment" }
 // Target implements Command.
 func (c ConfirmPayment) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c ConfirmPayment) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.ConfirmPayment(c.Payment, at)
 }

@@ -18,7 +18,7 @@ func (CreateOrder) CommandType() string { return "order.create" }
 // Target implements Command.
 func (c CreateOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c CreateOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Create(c.Draft, at)
 }

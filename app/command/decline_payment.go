@@ -19,7 +19,7 @@ func (DeclinePayment) CommandType() string { return "order.decline_payment" }
 // Target implements Command.
 func (c DeclinePayment) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c DeclinePayment) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.DeclinePayment(c.Payment, c.Reason, at)
 }

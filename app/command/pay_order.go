@@ -19,7 +19,7 @@ func (PayOrder) CommandType() string { return "order.pay" }
 // Target implements Command.
 func (c PayOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c PayOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Pay(c.Payment, c.Method, at)
 }

@@ -18,7 +18,7 @@ func (RefundOrder) CommandType() string { return "order.refund" }
 // Target implements Command.
 func (c RefundOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c RefundOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Refund(c.Payment, at)
 }

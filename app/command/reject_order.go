@@ -18,7 +18,7 @@ func (RejectOrder) CommandType() string { return "order.reject" }
 // Target implements Command.
 func (c RejectOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c RejectOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Reject(c.Reason, at)
 }

@@ -19,7 +19,7 @@ func (ShipOrder) CommandType() string { return "order.ship" }
 // Target implements Command.
 func (c ShipOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c ShipOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Ship(c.Carrier, c.TrackingNumber, at)
 }

@@ -19,7 +19,7 @@ func (SubmitOrder) CommandType() string { return "order.submit" }
 // Target implements Command.
 func (c SubmitOrder) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c SubmitOrder) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.Submit(c.Payment, c.Method, at)
 }

@@ -18,7 +18,7 @@ func (UpdateCart) CommandType() string { return "order.update_cart" }
 // Target implements Command.
 func (c UpdateCart) Target() string { return string(c.Order) }
 
-// Decide implements Command.
+// Decide implements Decider.
 func (c UpdateCart) Decide(o order.Order, at time.Time) ([]order.Event, error) {
 	return o.UpdateCart(c.Cart, at)
 }

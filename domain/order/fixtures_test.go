@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -68,3 +69,12 @@ type refusal struct {
 
 // happened lists what happened to an order, oldest first.
 func happened(events ...order.Event) []order.Event { return events }
+
+// types are the names of events, without what they all have in common.
+func types(events []order.Event) []string {
+	var names []string
+	for _, e := range events {
+		names = append(names, strings.TrimPrefix(e.EventType(), "order."))
+	}
+	return names
+}

@@ -1,16 +1,10 @@
 package order_test
 
 import (
-	"errors"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/millrace/millrace/domain/order"
-	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/es/estest"
 )
 
 // matrix says what every order answers to every command: the events that follow,
@@ -146,138 +140,8 @@ var commands = map[string]decision{
 	"refund":          refund("pay-1"),
 }
 
+// Submit stands in two columns, with and without a way to pay.
 func TestEverySituationAnswersEveryCommandAsTheMatrixSays(t *testing.T) {
 	t.Parallel()
-	for situation, row := range readMatrix(t) {
-		for command, want := range row {
-			t.Run(situation+"/"+command, func(t *testing.T) {
-				t.Parallel()
-				for _, history := range situations[situation] {
-					if got := reply(t, es.Fold(order.Order{}, history...), commands[command]); got != want {
-						t.Errorf("after %v the answer is %s, want %s", types(history), got, want)
-					}
-				}
-			})
-		}
-	}
-}
-
-func TestTheMatrixIsComplete(t *testing.T) {
-	t.Parallel()
-	rows := readMatrix(t)
-	if got, want := slices.Sorted(maps.Keys(rows)), slices.Sorted(maps.Keys(situations)); !slices.Equal(got, want) {
-		t.Errorf("the matrix has the rows\n\t%v\nwant\n\t%v", got, want)
-	}
-	columns := slices.Sorted(maps.Keys(commands))
-	for situation, row := range rows {
-		if got := slices.Sorted(maps.Keys(row)); !slices.Equal(got, columns) {
-			t.Errorf("%s has the columns\n\t%v\nwant\n\t%v", situation, got, columns)
-		}
-	}
-}
-
-// Submit stands in two columns, with and without a way to pay; every other
-// decision has one.
-func TestTheMatrixHasAColumnForEveryDecision(t *testing.T) {
-	t.Parallel()
-	decides := reflect.TypeFor[func(order.Order, time.Time) ([]order.Event, error)]()
-	columns := 1
-	for m := range reflect.TypeFor[order.Order]().Methods() {
-		if m.Type.NumOut() == 2 && m.Type.Out(0) == decides.Out(0) && m.Type.Out(1) == decides.Out(1) {
-			columns++
-		}
-	}
-	if columns != len(commands) {
-		t.Errorf("the matrix has %d columns, but the order has decisions for %d", len(commands), columns)
-	}
-}
-
-// Whatever can be reached by any sequence of commands has to be one of the
-// situations, down to the last field of the state.
-func TestEveryReachableStateIsASituation(t *testing.T) {
-	t.Parallel()
-	known := map[order.Order]string{}
-	for situation, histories := range situations {
-		for _, history := range histories {
-			state := es.Fold(order.Order{}, history...)
-			if other, ok := known[state]; ok && other != situation {
-				t.Errorf("%s and %s are the same state", situation, other)
-			}
-			known[state] = situation
-		}
-	}
-	reached := map[order.Order][]string{{}: nil}
-	for next := []order.Order{{}}; len(next) > 0; {
-		var found []order.Order
-		for _, state := range next {
-			for name, decide := range commands {
-				events, _ := decide(state)
-				after := es.Fold(state, events...)
-				if _, ok := reached[after]; !ok {
-					reached[after] = append(slices.Clone(reached[state]), name)
-					found = append(found, after)
-				}
-			}
-		}
-		next = found
-	}
-	for state, path := range reached {
-		if _, ok := known[state]; !ok {
-			t.Errorf("%v lead to a state that is not in situations: %+v", path, state)
-		}
-	}
-	for state, situation := range known {
-		if _, ok := reached[state]; !ok {
-			t.Errorf("no commands lead to %s: %+v", situation, state)
-		}
-	}
-}
-
-// reply puts an answer into the words of the matrix.
-func reply(t *testing.T, o order.Order, decide decision) string {
-	events, err := decide(o)
-	if err == nil {
-		return "→" + strings.Join(types(events), "+")
-	}
-	no, ok := errors.AsType[order.Rejection](err)
-	if !ok {
-		t.Fatalf("error %T %v, want a rejection", err, err)
-	}
-	return no.Code
-}
-
-// types are the names of events, without what they all have in common.
-func types(events []order.Event) []string {
-	var names []string
-	for _, e := range events {
-		names = append(names, strings.TrimPrefix(e.EventType(), "order."))
-	}
-	return names
-}
-
-// readMatrix returns the cells by situation and command.
-func readMatrix(t *testing.T) map[string]map[string]string {
-	t.Helper()
-	rows := map[string]map[string]string{}
-	for _, part := range matrix {
-		lines := strings.Split(strings.TrimSpace(part), "\n")
-		columns := strings.Fields(lines[0])[1:]
-		for _, line := range lines[1:] {
-			cells := strings.Fields(line)
-			situation := cells[0]
-			if len(cells)-1 != len(columns) {
-				t.Fatalf("%s has %d cells, want %v", situation, len(cells)-1, columns)
-			}
-			if rows[situation] == nil {
-				rows[situation] = map[string]string{}
-			}
-			for i, command := range columns {
-				if _, ok := rows[situation][command]; ok {
-					t.Fatalf("%s × %s is in the matrix twice", situation, command)
-				}
-				rows[situation][command] = cells[i+1]
-			}
-		}
-	}
-	return rows
+	estest.Matrix[order.Order, order.Event]{Table: matrix, Situations: situations, Commands: commands, Spare: 1}.Test(t)
 }

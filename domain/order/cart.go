@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/millrace/millrace/domain/money"
 	"github.com/millrace/millrace/domain/rule"
 )
 
@@ -60,10 +59,7 @@ func (c Cart) check() error {
 		v.Text(linePointer(i, "/description"), l.Description, 0, 2000)
 		v.Require(l.Quantity >= 1 && l.Quantity <= MaxQuantity, linePointer(i, "/quantity"),
 			fmt.Sprintf("must be from 1 to %d", MaxQuantity))
-		v.Require(l.UnitPrice.Amount >= 0 && l.UnitPrice.Amount <= MaxAmount, linePointer(i, "/unit_price/amount"),
-			fmt.Sprintf("must be from 0 to %d", int64(MaxAmount)))
-		v.Require(money.IsCurrency(l.UnitPrice.Currency), linePointer(i, "/unit_price/currency"),
-			"must be an ISO 4217 currency code")
+		l.UnitPrice.Check(&v, linePointer(i, "/unit_price"))
 	}
 	return v.Err()
 }

@@ -1,5 +1,6 @@
-// Package order is the order and the rules it lives by. It imports nothing but
-// the standard library and does no I/O: time and ids arrive as arguments.
+// Package order is the order and the rules it lives by. Outside the standard library
+// it imports domain/money and domain/rule alone, and it does no I/O: time and ids
+// arrive as arguments.
 //
 // Each verb has a file of its own (submit.go, pay.go, cancel.go, …) which holds
 // the whole rule for that verb. A decision is a method on the state that returns

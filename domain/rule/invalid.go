@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Invalid is input that can never be right, whatever state the order is in.
+// Invalid is input that can never be right, whatever state it is meant for. Like a
+// Rejection it has a stable code, and is never retried.
 type Invalid struct {
 	Code       string
 	Violations []Violation
@@ -44,8 +45,8 @@ func (v *Violations) Require(ok bool, pointer, detail string) {
 	}
 }
 
-// Text requires between shortest and longest characters, and one that is not a
-// blank where the text may not be empty.
+// Text requires shortest to longest characters, and one that is not a blank where
+// the text may not be empty.
 func (v *Violations) Text(pointer, s string, shortest, longest int) {
 	n := utf8.RuneCountInString(s)
 	switch {

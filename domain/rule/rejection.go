@@ -1,4 +1,6 @@
-// Package rule holds the ways in which the rules of the domain say no.
+// Package rule holds the ways in which the rules of the domain say no: Rejection for
+// what is not allowed now, Invalid for what can never be right. It imports nothing
+// but the standard library.
 package rule
 
 // Rejection is the business saying no. It is an answer, not a failure: it is

@@ -4,18 +4,24 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/domain/money"
+	"github.com/millrace/millrace/domain/rule"
 )
 
-// Debit decides whether an amount can be asked for. To ask for the same once more
-// changes nothing.
+// Debit decides whether an amount can be asked for, which is nothing for an order
+// that is free. To ask for the same once more changes nothing.
 func (p Payment) Debit(payment ID, order, method string, amount money.Money, at time.Time) ([]Event, error) {
-	if p.status == "" {
-		return []Event{DebitRequested{PaymentID: payment, OrderID: order, Method: method, Amount: amount, At: at}}, nil
+	if p.status != "" {
+		if p.order != order || p.method != method || p.amount != amount {
+			return nil, ErrExists
+		}
+		return nil, nil
 	}
-	if p.order != order || p.method != method || p.amount != amount {
-		return nil, ErrExists
+	var v rule.Violations
+	amount.Check(&v, "/amount")
+	if err := v.Err(); err != nil {
+		return nil, err
 	}
-	return nil, nil
+	return []Event{DebitRequested{PaymentID: payment, OrderID: order, Method: method, Amount: amount, At: at}}, nil
 }
 
 // ConfirmDebit records that the gateway took the money. To record it once more

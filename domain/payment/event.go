@@ -7,8 +7,8 @@ import (
 )
 
 // Event is something that happened to a payment. The set is sealed: every event
-// is in this file and in Catalogue. All of them say which payment
-// of which order they are about.
+// is in this file and in Catalogue. All of them say which payment of which order they
+// are about.
 type Event interface {
 	// EventType is the name the event is stored and published under. It never
 	// changes, whatever the Go type is called.

@@ -1,6 +1,9 @@
 // Package payment is the money that is taken for an order, and the rules by which
-// it comes and goes. It imports nothing but the standard library and does no I/O:
-// what the gateway says arrives as an argument.
+// it comes and goes. Outside the standard library it imports domain/money and
+// domain/rule alone, and it does no I/O: what the gateway says arrives as an argument.
+//
+// A decision that was made before is made again without an event: everybody who asks
+// something of a payment may ask twice.
 package payment
 
 import (
@@ -35,20 +38,38 @@ type Payment struct {
 	order   string
 	method  string
 	amount  money.Money
-	left    int64            // of the amount, what was not given back and nobody has asked for
-	refunds map[string]int64 // by id, what was asked back and has no answer yet; 0 once it has one
+	left    int64             // of what was taken, what nobody has asked back so far
+	refunds map[string]refund // by id; never changed in place, since a state is a value
 }
+
+// refund is a part of the amount that was asked back.
+type refund struct {
+	amount int64 // in the currency of the payment
+	status refundStatus
+}
+
+// refundStatus is where a refund is.
+type refundStatus string
+
+const (
+	refundOpen    refundStatus = "requested" // the gateway has not answered yet
+	refundGiven   refundStatus = "refunded"
+	refundRefused refundStatus = "refused" // what it asked for is left again
+)
 
 // What a payment can say no to.
 var (
-	ErrNotFound      = rule.No("payment_not_found", "there is no such payment")
-	ErrExists        = rule.No("payment_exists", "the payment was asked for in other words before")
-	ErrAnswered      = rule.No("payment_answered", "the payment has been answered otherwise")
-	ErrNotDebited    = rule.No("payment_not_debited", "no money was taken by this payment")
-	ErrNothingLeft   = rule.No("nothing_left", "all of the money was given back or asked back before")
-	ErrTooMuch       = rule.No("refund_too_large", "more is asked back than is left of the payment")
-	ErrOtherCurrency = rule.No("currency_mismatch", "the payment is in another currency")
-	ErrRefundUnknown = rule.No("refund_unknown", "nobody asked for this refund")
+	ErrNotFound       = rule.No("payment_not_found", "there is no such payment")
+	ErrExists         = rule.No("payment_exists", "the payment was asked for in other words before")
+	ErrAnswered       = rule.No("payment_answered", "the payment has been answered otherwise")
+	ErrNotDebited     = rule.No("payment_not_debited", "no money has been taken by this payment")
+	ErrNothingLeft    = rule.No("nothing_left", "all of the money was given back or asked back before")
+	ErrTooMuch        = rule.No("refund_too_large", "more is asked back than is left of the payment")
+	ErrOtherCurrency  = rule.No("currency_mismatch", "the payment is in another currency")
+	ErrTooLittle      = rule.No("refund_too_small", "there is nothing in what is asked back")
+	ErrRefundExists   = rule.No("refund_exists", "the refund was asked for with another amount before")
+	ErrRefundUnknown  = rule.No("refund_unknown", "nobody asked for this refund")
+	ErrRefundAnswered = rule.No("refund_answered", "the refund has been answered otherwise")
 )
 
 // Evolve returns the payment after an event. It checks no rules and cannot fail,
@@ -63,22 +84,20 @@ func (p Payment) Evolve(e Event) Payment {
 		p.status = StatusDeclined
 	case RefundRequested:
 		p.left -= e.Amount.Amount
-		p.refunds = with(p.refunds, e.RefundID, e.Amount.Amount)
+		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundOpen})
 	case Refunded:
-		p.refunds = with(p.refunds, e.RefundID, 0)
+		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundGiven})
 	case RefundRefused:
 		p.left += e.Amount.Amount
-		p.refunds = with(p.refunds, e.RefundID, 0)
+		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundRefused})
 	}
 	return p
 }
 
-// with returns a copy of some refunds with one changed: a state is a value.
-func with(refunds map[string]int64, id string, open int64) map[string]int64 {
-	c := maps.Clone(refunds)
-	if c == nil {
-		c = map[string]int64{}
-	}
-	c[id] = open
+// with returns a copy of some refunds in which one is new or changed.
+func with(refunds map[string]refund, id string, r refund) map[string]refund {
+	c := make(map[string]refund, len(refunds)+1)
+	maps.Copy(c, refunds)
+	c[id] = r
 	return c
 }

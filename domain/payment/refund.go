@@ -23,10 +23,16 @@ func CheckRefund(amount money.Money, reason string) error {
 }
 
 // Refund decides whether an amount can be asked back, as the refund with the given
-// id. A zero amount means all that is left. To ask for the same refund once more
-// changes nothing.
-func (p Payment) Refund(refund string, amount money.Money, reason string, at time.Time) ([]Event, error) {
-	if _, asked := p.refunds[refund]; asked {
+// id. The zero Money means all that is left. That can be nothing, when nothing was
+// taken for a free order: who asks gets an answer all the same, once. To ask for the
+// same refund once more changes nothing, whatever became of it; after it was refused
+// the money can be asked back under another id.
+func (p Payment) Refund(id string, amount money.Money, reason string, at time.Time) ([]Event, error) {
+	all := amount == money.Money{}
+	if r, asked := p.refunds[id]; asked {
+		if !all && amount != p.money(r.amount) {
+			return nil, ErrRefundExists
+		}
 		return nil, nil
 	}
 	switch {
@@ -34,49 +40,69 @@ func (p Payment) Refund(refund string, amount money.Money, reason string, at tim
 		return nil, ErrNotFound
 	case p.status != StatusDebited:
 		return nil, ErrNotDebited
-	case p.left == 0:
+	case p.left == 0 && p.askedBack():
 		return nil, ErrNothingLeft
 	}
-	if amount == (money.Money{}) {
-		amount = money.Money{Amount: p.left, Currency: p.amount.Currency}
+	if all {
+		amount = p.money(p.left)
 	}
 	switch {
 	case amount.Currency != p.amount.Currency:
 		return nil, ErrOtherCurrency
 	case amount.Amount > p.left:
 		return nil, ErrTooMuch
+	case amount.Amount < min(p.left, 1):
+		return nil, ErrTooLittle
 	}
-	return []Event{RefundRequested{PaymentID: p.id, OrderID: p.order, RefundID: refund, Amount: amount, Reason: reason, At: at}}, nil
+	return []Event{RefundRequested{PaymentID: p.id, OrderID: p.order, RefundID: id, Amount: amount, Reason: reason, At: at}}, nil
 }
 
 // ConfirmRefund records that the gateway gave the money of a refund back. To record
 // it once more changes nothing.
-func (p Payment) ConfirmRefund(refund, reference string, at time.Time) ([]Event, error) {
-	open, err := p.openRefund(refund)
-	if err != nil || open.Amount == 0 {
+func (p Payment) ConfirmRefund(id, reference string, at time.Time) ([]Event, error) {
+	amount, again, err := p.answer(id, refundGiven)
+	if again || err != nil {
 		return nil, err
 	}
-	return []Event{Refunded{PaymentID: p.id, OrderID: p.order, RefundID: refund, Amount: open, Reference: reference, At: at}}, nil
+	return []Event{Refunded{PaymentID: p.id, OrderID: p.order, RefundID: id, Amount: amount, Reference: reference, At: at}}, nil
 }
 
 // RefuseRefund records that the gateway will not carry out a refund. To record it
 // once more changes nothing.
-func (p Payment) RefuseRefund(refund, reason string, at time.Time) ([]Event, error) {
-	open, err := p.openRefund(refund)
-	if err != nil || open.Amount == 0 {
+func (p Payment) RefuseRefund(id, reason string, at time.Time) ([]Event, error) {
+	amount, again, err := p.answer(id, refundRefused)
+	if again || err != nil {
 		return nil, err
 	}
-	return []Event{RefundRefused{PaymentID: p.id, OrderID: p.order, RefundID: refund, Amount: open, Reason: reason, At: at}}, nil
+	return []Event{RefundRefused{PaymentID: p.id, OrderID: p.order, RefundID: id, Amount: amount, Reason: reason, At: at}}, nil
 }
 
-// openRefund returns what a refund waits for; nothing if it has its answer.
-func (p Payment) openRefund(refund string) (money.Money, error) {
-	if p.status == "" {
-		return money.Money{}, ErrNotFound
+// answer tells whether a refund can have an answer, and what it is about; again is
+// true when it has had this one before.
+func (p Payment) answer(id string, a refundStatus) (amount money.Money, again bool, err error) {
+	r, asked := p.refunds[id]
+	switch {
+	case p.status == "":
+		return money.Money{}, false, ErrNotFound
+	case !asked:
+		return money.Money{}, false, ErrRefundUnknown
+	case r.status != refundOpen && r.status != a:
+		return money.Money{}, false, ErrRefundAnswered
 	}
-	open, asked := p.refunds[refund]
-	if !asked {
-		return money.Money{}, ErrRefundUnknown
+	return p.money(r.amount), r.status == a, nil
+}
+
+// askedBack tells whether a refund is under way or was carried out.
+func (p Payment) askedBack() bool {
+	for _, r := range p.refunds {
+		if r.status != refundRefused {
+			return true
+		}
 	}
-	return money.Money{Amount: open, Currency: p.amount.Currency}, nil
+	return false
+}
+
+// money is an amount in the currency of the payment.
+func (p Payment) money(amount int64) money.Money {
+	return money.Money{Amount: amount, Currency: p.amount.Currency}
 }

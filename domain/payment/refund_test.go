@@ -1,0 +1,131 @@
+package payment_test
+
+import (
+	"testing"
+
+	"github.com/millrace/millrace/domain/money"
+	"github.com/millrace/millrace/domain/payment"
+)
+
+func refund(id string, amount money.Money) decision {
+	return func(p payment.Payment) ([]payment.Event, error) { return p.Refund(id, amount, "no oven", later) }
+}
+
+func confirmRefund(id string) decision {
+	return func(p payment.Payment) ([]payment.Event, error) { return p.ConfirmRefund(id, "re-1", later) }
+}
+
+func refuseRefund(id string) decision {
+	return func(p payment.Payment) ([]payment.Event, error) { return p.RefuseRefund(id, "account_closed", later) }
+}
+
+func TestRefund(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		history      []payment.Event
+		amount, want money.Money
+	}{
+		"all of what was taken":                 {happened(requested, debited), all, ten},
+		"all of it by its amount":               {happened(requested, debited), ten, ten},
+		"a part":                                {happened(requested, debited), four, four},
+		"the smallest part":                     {happened(requested, debited), euros(1), euros(1)},
+		"what a part under way leaves":          {happened(requested, debited, asked("r-1", four)), all, six},
+		"what a part that was given leaves":     {happened(requested, debited, asked("r-1", four), givenBack("r-1", four)), six, six},
+		"all of it again once refused":          {happened(requested, debited, asked("r-1", ten), refused("r-1", ten)), all, ten},
+		"nothing for a free order":              {happened(freeRequested, freeDebited), all, free},
+		"nothing for a free order, by amount":   {happened(freeRequested, freeDebited), free, free},
+		"nothing for a free order once refused": {happened(freeRequested, freeDebited, asked("r-1", free), refused("r-1", free)), all, free},
+	} {
+		t.Run("asks back "+name, func(t *testing.T) {
+			t.Parallel()
+			given(t, test.history...).When(refund("r-2", test.amount)).
+				Then(payment.RefundRequested{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-2", Amount: test.want, Reason: "no oven", At: later})
+		})
+	}
+	refusals(t, refund("r-2", all), []refusal{
+		{"without a payment", nil, payment.ErrNotFound},
+		{"while the debit is under way", happened(requested), payment.ErrNotDebited},
+		{"when nothing was taken", happened(requested, declined), payment.ErrNotDebited},
+		{"while all of it is under way", happened(requested, debited, asked("r-1", ten)), payment.ErrNothingLeft},
+		{"once all of it was given back", happened(requested, debited, asked("r-1", ten), givenBack("r-1", ten)), payment.ErrNothingLeft},
+		{"once both parts were asked back", happened(requested, debited, asked("r-0", six), givenBack("r-0", six), asked("r-1", four)), payment.ErrNothingLeft},
+		{"while nothing is under way for a free order", happened(freeRequested, freeDebited, asked("r-1", free)), payment.ErrNothingLeft},
+		{"once nothing was given back for a free order", happened(freeRequested, freeDebited, asked("r-1", free), givenBack("r-1", free)), payment.ErrNothingLeft},
+	})
+	refusals(t, refund("r-2", euros(601)), []refusal{
+		{"for a cent more than a part under way leaves", happened(requested, debited, asked("r-1", four)), payment.ErrTooMuch},
+		{"for money of a free order", happened(freeRequested, freeDebited), payment.ErrTooMuch},
+	})
+	refusals(t, refund("r-2", money.Money{Amount: 400, Currency: "USD"}), []refusal{
+		{"in another currency", happened(requested, debited), payment.ErrOtherCurrency},
+	})
+	refusals(t, refund("r-2", money.Money{Amount: 400}), []refusal{
+		{"in no currency", happened(requested, debited), payment.ErrOtherCurrency},
+	})
+	refusals(t, refund("r-2", free), []refusal{{"for nothing, while there is something", happened(requested, debited), payment.ErrTooLittle}})
+	refusals(t, refund("r-2", euros(-1)), []refusal{
+		{"for less than nothing", happened(requested, debited), payment.ErrTooLittle},
+		{"for less than nothing of a free order", happened(freeRequested, freeDebited), payment.ErrTooLittle},
+	})
+}
+
+func TestRefundThatWasAskedBefore(t *testing.T) {
+	t.Parallel()
+	open := happened(requested, debited, asked("r-1", four))
+	answered := map[string][]payment.Event{
+		"while it is under way":                   open,
+		"once it was given":                       append(open[:3:3], givenBack("r-1", four)),
+		"once it was refused":                     append(open[:3:3], refused("r-1", four)),
+		"once the rest was asked back as another": append(open[:3:3], asked("r-2", six)),
+	}
+	repetitions(t, refund("r-1", four), answered)
+	repetitions(t, refund("r-1", all), answered)
+	for when, history := range answered {
+		for _, amount := range []money.Money{six, ten, free, euros(-1), {Amount: 400, Currency: "USD"}} {
+			refusals(t, refund("r-1", amount), []refusal{{"with another amount " + when, history, payment.ErrRefundExists}})
+		}
+	}
+}
+
+func TestConfirmRefund(t *testing.T) {
+	t.Parallel()
+	for _, amount := range []money.Money{four, ten} {
+		given(t, requested, debited, asked("r-1", amount)).When(confirmRefund("r-1")).
+			Then(payment.Refunded{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: amount, Reference: "re-1", At: later})
+	}
+	given(t, freeRequested, freeDebited, asked("r-1", free)).When(confirmRefund("r-1")).
+		Then(payment.Refunded{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: free, Reference: "re-1", At: later})
+	given(t, requested, debited, asked("r-1", four), asked("r-2", six)).When(confirmRefund("r-2")).
+		Then(payment.Refunded{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-2", Amount: six, Reference: "re-1", At: later})
+	repetitions(t, confirmRefund("r-1"), map[string][]payment.Event{
+		"once it was given":            happened(requested, debited, asked("r-1", ten), givenBack("r-1", ten)),
+		"once it was given for a free": happened(freeRequested, freeDebited, asked("r-1", free), givenBack("r-1", free)),
+	})
+	refusals(t, confirmRefund("r-1"), append(unanswerable(),
+		refusal{"once it was refused", happened(requested, debited, asked("r-1", ten), refused("r-1", ten)), payment.ErrRefundAnswered}))
+}
+
+func TestRefuseRefund(t *testing.T) {
+	t.Parallel()
+	given(t, requested, debited, asked("r-1", four)).When(refuseRefund("r-1")).
+		Then(payment.RefundRefused{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: four, Reason: "account_closed", At: later})
+	given(t, freeRequested, freeDebited, asked("r-1", free)).When(refuseRefund("r-1")).
+		Then(payment.RefundRefused{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: free, Reason: "account_closed", At: later})
+	repetitions(t, refuseRefund("r-1"), map[string][]payment.Event{
+		"once it was refused":                  happened(requested, debited, asked("r-1", ten), refused("r-1", ten)),
+		"once it was asked back under another": happened(requested, debited, asked("r-1", ten), refused("r-1", ten), asked("r-2", ten)),
+	})
+	refusals(t, refuseRefund("r-1"), append(unanswerable(),
+		refusal{"once it was given", happened(requested, debited, asked("r-1", ten), givenBack("r-1", ten)), payment.ErrRefundAnswered}))
+}
+
+// unanswerable are the payments that nobody asked for the refund r-1.
+func unanswerable() []refusal {
+	return []refusal{
+		{"without a payment", nil, payment.ErrNotFound},
+		{"while the debit is under way", happened(requested), payment.ErrRefundUnknown},
+		{"when nothing was taken", happened(requested, declined), payment.ErrRefundUnknown},
+		{"when nothing was asked back", happened(requested, debited), payment.ErrRefundUnknown},
+		{"when another refund was asked for", happened(requested, debited, asked("r-2", ten)), payment.ErrRefundUnknown},
+	}
+}

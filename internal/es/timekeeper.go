@@ -9,9 +9,10 @@ import (
 )
 
 // Timekeeper fires the timers of processes when they are due. Any number of processes
-// of the service may run one; the lease lets one of them work.
+// of the service may run one; the lease lets one of them work. Should two do so all the
+// same, as when one slept through its lease, a timer still fires once.
 type Timekeeper struct {
-	Name   string
+	Name   string // of the process manager
 	Due    func(ctx context.Context, before time.Time, after DueProcess, limit int) ([]DueProcess, error)
 	Fire   func(ctx context.Context, id string) error
 	Leader *Leader
@@ -81,7 +82,11 @@ func (k *Timekeeper) fireAll(ctx context.Context, due []DueProcess, failed map[s
 			mu.Unlock()
 			continue
 		}
-		places <- struct{}{}
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
 		work.Go(func() {
 			defer func() { <-places }()
 			err := safely(func() error { return k.Fire(ctx, p.ID) })

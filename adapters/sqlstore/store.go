@@ -62,13 +62,9 @@ func Away(err error) bool { return againMySQL(err) }
 
 // Migrate brings the schema up to date and returns its version.
 func (s *Store) Migrate(ctx context.Context) (int64, error) {
-	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+	p, err := s.migrations()
 	if err != nil {
-		return 0, fmt.Errorf("find migrations: %w", err)
-	}
-	p, err := goose.NewProvider(s.dialect.goose, s.db, files)
-	if err != nil {
-		return 0, fmt.Errorf("read migrations: %w", err)
+		return 0, err
 	}
 	err = s.dialect.once(ctx, s.db, func() error {
 		_, err := p.Up(ctx)
@@ -78,6 +74,18 @@ func (s *Store) Migrate(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	return p.GetDBVersion(ctx)
+}
+
+func (s *Store) migrations() (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+	if err != nil {
+		return nil, fmt.Errorf("find migrations: %w", err)
+	}
+	p, err := goose.NewProvider(s.dialect.goose, s.db, files)
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return p, nil
 }
 
 // Ping tells whether the database answers.

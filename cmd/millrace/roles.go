@@ -82,19 +82,10 @@ func (a *assembly) feedMoved() func(context.Context, []string) (map[string]struc
 	}
 }
 
-// addCommands carries commands out: from the broker to the aggregate, and the
-// outcome back to who waits.
+// addCommands carries commands for orders out: from the broker to the aggregate, and
+// the outcome back to who waits.
 func (a *assembly) addCommands() error {
-	handle := command.Decorate(
-		command.NewHandler(command.NewOrders(es.ExecutorConfig[order.Event]{
-			Store: a.store, Journal: a.store, Codec: a.events,
-			Now: time.Now, NewID: newID, Retries: 20, Warm: 20_000,
-		}), a.commands),
-		announce(a.outcomes, a.appended), a.metrics.commands, logCommands(a.log),
-	)
-	for _, typed := range command.ForOrders() {
-		a.router.HandleCommands(typed.CommandType(), a.config.Concurrency, handle)
-	}
+	carryOut(a, command.ForOrders(), command.NewHandler(command.NewOrders(executor(a, a.events)), a.commands))
 	return nil
 }
 
@@ -141,24 +132,23 @@ func keepView[V es.Folded[V, E], E es.Event](a *assembly, category string, event
 	}
 	p := &es.Projector[V, E]{Category: category, Store: a.store, Codec: codec, States: states}
 	name := category + "-views"
-	a.follow(name, types, a.store.ViewProgress(name, category, category+"_views"), gathered(p.CatchUp, func(id string, v es.Version) {
+	a.follow(name, types, a.store.ViewProgress(name, category, category+"_views"), byID, gathered(p.CatchUp, func(id string, v es.Version) {
 		a.seen.Post(string(es.StreamOf(category, id)), v)
 	}))
 	return nil
 }
 
-// addProcesses runs the processes that answer events with commands.
-func (a *assembly) addProcesses() error { return nil }
-
-// addPayments takes money and gives it back.
-func (a *assembly) addPayments() error { return nil }
+// byID and byStream are what handlers name aggregates by: views by their ids, processes,
+// which follow several categories, by their streams.
+func byID(s es.Stream) string     { return s.ID() }
+func byStream(s es.Stream) string { return string(s) }
 
 // follow lets a handler catch up whenever something happens, and sees to it that
 // it misses nothing.
-func (a *assembly) follow(name string, types []string, progress es.Progress, catchUp func(context.Context, string) error) {
+func (a *assembly) follow(name string, types []string, progress es.Progress, by func(es.Stream) string, catchUp func(context.Context, string) error) {
 	catchUp = a.metrics.events(name, catchUp)
 	a.router.HandleEvents(name, types, a.config.Concurrency, func(ctx context.Context, r es.Record) error {
-		return catchUp(ctx, r.Stream.ID())
+		return catchUp(ctx, by(r.Stream))
 	})
 	a.want(name, types)
 	f := &es.Follower{

@@ -53,6 +53,7 @@ func start(t testing.TB, settings ...func(*config)) *service {
 	s := &service{TB: t, contract: contract}
 	s.config.serveFlags(pflag.NewFlagSet("serve", pflag.PanicOnError)) // sets the defaults
 	s.config.Store = "sqlite:" + filepath.Join(t.TempDir(), "millrace.db")
+	s.config.Gateway = "simulator:" + filepath.Join(t.TempDir(), "gateway.db")
 	s.config.HTTPAddr, s.config.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
 	s.config.LogLevel = "error"
 	for _, set := range settings {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/adapters/broker"
+	"github.com/millrace/millrace/adapters/gateway"
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/domain/order"
@@ -34,6 +35,7 @@ type millrace struct {
 	endWaits   func() // lets writes end that wait for their outcome
 	store      *sqlstore.Store
 	broker     broker.Broker
+	gateway    *gateway.Gateway // nil unless it has the role payments
 }
 
 // build puts the service together. It waits for a store that is not there yet.
@@ -107,7 +109,7 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 		add  func() error
 	}{
 		{"commands", a.addCommands}, {"events", a.addEvents}, {"processes", a.addProcesses},
-		{"payments", a.addPayments}, {"relay", a.addRelay}, {"api", a.addAPI},
+		{"payments", a.addPayments}, {"restaurant", a.addRestaurant}, {"relay", a.addRelay}, {"api", a.addAPI},
 	} {
 		if !c.does(role.name) {
 			continue
@@ -119,7 +121,11 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 	a.addLetters()
 	a.ready = a.router.Running()
 	a.handlers = append(a.handlers, a.router.Run, a.afterStart(a.sender.Retry))
-	a.admin = adminapi.New(adminapi.Config{Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Log: a.log})
+	ops := adminapi.Config{Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Log: a.log}
+	if a.gateway != nil {
+		ops.Gateway = a.gateway.Handler()
+	}
+	a.admin = adminapi.New(ops)
 	return a.millrace, nil
 }
 
@@ -174,7 +180,13 @@ func (m *millrace) check(ctx context.Context) error {
 	return nil
 }
 
-func (m *millrace) close() error { return errors.Join(m.broker.Close(), m.store.Close()) }
+func (m *millrace) close() error {
+	err := m.broker.Close()
+	if m.gateway != nil {
+		err = errors.Join(err, m.gateway.Close())
+	}
+	return errors.Join(err, m.store.Close())
+}
 
 // leader lets one process at a time do a job.
 func (a *assembly) leader(job string) *es.Leader {

@@ -26,6 +26,10 @@ type Config struct {
 	// Writes takes in what operators ask for. Without it they ask another process.
 	Writes *httpkit.Writes
 
+	// Gateway shows the ledger of the gateway that is simulated in this process. It is
+	// nil if there is none.
+	Gateway http.Handler
+
 	Log *slog.Logger
 }
 
@@ -44,6 +48,9 @@ func New(c Config) http.Handler {
 	})
 	if c.Writes != nil {
 		mountRefunds(r, c.Writes, c.Log)
+	}
+	if c.Gateway != nil {
+		r.Mount("/gateway", http.StripPrefix("/gateway", c.Gateway))
 	}
 	r.Handle("/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
 	r.HandleFunc("/debug/pprof/", pprof.Index)

@@ -35,7 +35,7 @@ func (*recorder) Close() error { return nil }
 func carried(t *testing.T, v any) *recorder {
 	t.Helper()
 	r := &recorder{}
-	bus, err := messages.NewBus(r, r, watermill.NopLogger{})
+	bus, err := messages.NewBus(messages.BusConfig{Store: "store-1", Commands: r, Events: r, Log: watermill.NopLogger{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/adapters/gateway"
+	"github.com/millrace/millrace/adapters/sqlstore"
+	"github.com/millrace/millrace/app/command"
+	"github.com/millrace/millrace/app/process"
+	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/domain/ticket"
+	"github.com/millrace/millrace/internal/es"
+)
+
+// addProcesses brings orders to their end.
+func (a *assembly) addProcesses() error {
+	return runProcess(a, process.NewCheckout(a.config.patience()), gatherStreams)
+}
+
+// addPayments takes money and gives it back.
+func (a *assembly) addPayments() error {
+	g, err := gateway.Open(context.Background(), a.config.Gateway, gateway.Config{
+		SlowAnswer: a.config.SlowPayment, Timeout: a.config.GatewayTimeout, Log: a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("MILLRACE_GATEWAY: %w", err)
+	}
+	a.gateway = g
+	codec, err := es.NewCodec(payment.Catalogue(), payment.Event.EventType)
+	if err != nil {
+		return err
+	}
+	carryOut(a, command.ForPayments(), command.NewHandler(command.NewPayments(executor(a, codec)), a.commands))
+	return runProcess(a, process.NewCashier(a.till()), oneByOne)
+}
+
+// till is what the cashier works with.
+func (a *assembly) till() process.Till {
+	return process.Till{Gateway: a.gateway, Now: time.Now, Backoff: 500 * time.Millisecond, MaxBackoff: 30 * time.Second}
+}
+
+// addRestaurant opens tickets and answers them.
+func (a *assembly) addRestaurant() error {
+	codec, err := es.NewCodec(ticket.Catalogue(), ticket.Event.EventType)
+	if err != nil {
+		return err
+	}
+	carryOut(a, command.ForTickets(), command.NewHandler(command.NewTickets(executor(a, codec)), a.commands))
+	return runProcess(a, process.NewKitchen(a.config.houseRule()), gatherStreams)
+}
+
+// executor is what executors of all kinds of aggregates have in common.
+func executor[E es.Event](a *assembly, codec *es.Codec[E]) es.ExecutorConfig[E] {
+	return es.ExecutorConfig[E]{
+		Store: a.store, Journal: a.store, Codec: codec, Now: time.Now, NewID: newID, Retries: 20, Warm: 20_000,
+	}
+}
+
+// carryOut feeds commands for one kind of aggregate to their handler.
+func carryOut[C es.Command](a *assembly, all []C, handle command.Handler) {
+	handle = command.Decorate(handle, announce(a.outcomes, a.appended), a.metrics.commands, logCommands(a.log))
+	for _, c := range all {
+		a.router.HandleCommands(c.CommandType(), a.config.Concurrency, handle)
+	}
+}
+
+// patience is how long a checkout waits.
+func (c *config) patience() process.Patience {
+	return process.Patience{Payment: c.PaymentTimeout, Restaurant: c.RestaurantTimeout, Customer: c.CustomerTimeout}
+}
+
+// houseRule is how the restaurant answers tickets.
+func (c *config) houseRule() process.HouseRule {
+	return process.HouseRule{ByHand: c.Restaurant == "by-hand", SoldOut: c.SoldOut, MaxQuantity: int64(c.MaxPieces)}
+}
+
+// timersEvery is how often to look for timers that are due.
+const timersEvery = 250 * time.Millisecond
+
+// runProcess runs the processes of one kind, with their timers.
+func runProcess[S es.Folded[S, es.Event]](a *assembly, p es.Process[S], catchUp func(streams) func(context.Context, string) error) error {
+	m, err := newManager(a.store, p)
+	if err != nil {
+		return err
+	}
+	m.Commands, m.Sent = a.commands, a.sender.Hand
+	a.follow(p.Name, p.Events, a.store.ProcessProgress(p.Name, p.Events), byStream, catchUp(m.CatchUp))
+	keeper := &es.Timekeeper{
+		Name: p.Name, Due: m.Processes.Due, Fire: m.Fire, Leader: a.leader("timers " + p.Name),
+		Every: timersEvery, Now: time.Now, Log: a.log,
+	}
+	a.handlers = append(a.handlers, a.afterStart(keeper.Run))
+	return nil
+}
+
+// newManager returns a manager that can read and save processes. To react it needs to
+// know where commands go.
+func newManager[S es.Folded[S, es.Event]](store *sqlstore.Store, p es.Process[S]) (*es.Manager[S], error) {
+	events, err := process.NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	return &es.Manager[S]{
+		Process: p, Store: store, Events: events, Processes: sqlstore.Processes[S]{Store: store, Name: p.Name}, Now: time.Now,
+	}, nil
+}
+
+// streams catches up with some streams.
+type streams = func(context.Context, ...es.Stream) error
+
+// gatherStreams lets concurrent catch-ups share their queries. It is for processes
+// that do not wait for others when they react.
+func gatherStreams(run streams) func(context.Context, string) error {
+	g := &es.Gatherer{Run: func(ctx context.Context, names []string) error {
+		all := make([]es.Stream, len(names))
+		for i, name := range names {
+			all[i] = es.Stream(name)
+		}
+		return run(ctx, all...)
+	}}
+	return g.Do
+}
+
+// oneByOne lets each catch-up run by itself. It is for processes that wait for others.
+func oneByOne(run streams) func(context.Context, string) error {
+	return func(ctx context.Context, name string) error { return run(ctx, es.Stream(name)) }
+}

@@ -3,7 +3,8 @@ package ticket
 import "time"
 
 // Open decides whether an order can be put before the restaurant. To open a ticket
-// once more changes nothing, unless the order has been withdrawn.
+// once more changes nothing, since what is to be made does not change once an order is
+// paid. A ticket that was withdrawn is not opened any more.
 func (t Ticket) Open(order string, items []Item, at time.Time) ([]Event, error) {
 	switch t.status {
 	case "":
@@ -14,9 +15,10 @@ func (t Ticket) Open(order string, items []Item, at time.Time) ([]Event, error) 
 	return nil, nil
 }
 
-// Withdraw decides whether an order can be taken back, which it can at any time
-// before it was rejected. It can even be before the ticket was opened, since what is
-// asked one after the other may arrive the other way round.
+// Withdraw decides whether an order can be taken back, which it can even once it was
+// accepted, unless it was rejected. It can be before the ticket was opened, too, since
+// what is asked one after the other may arrive the other way round. To withdraw a
+// ticket once more changes nothing.
 func (t Ticket) Withdraw(order, reason string, at time.Time) ([]Event, error) {
 	switch t.status {
 	case StatusRejected:

@@ -1,6 +1,11 @@
 // Package ticket is what the restaurant has to say about an order: a ticket is
-// opened for a paid order, and accepted or rejected. It imports nothing but the
-// standard library and does no I/O.
+// opened for a paid order, accepted or rejected, and withdrawn when the order came to
+// nothing. Outside the standard library it imports domain/rule alone, and it does no
+// I/O.
+//
+// Open and Withdraw come from processes, which may ask twice: the second time changes
+// nothing. Accept and Reject may come from people, who are told that the ticket has
+// its answer.
 package ticket
 
 import "github.com/millrace/millrace/domain/rule"

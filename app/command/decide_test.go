@@ -111,6 +111,7 @@ func TestCommandsCheckWhatPeopleWrite(t *testing.T) {
 		"order.change_delivery_address": command.ChangeDeliveryAddress{Order: id},
 		"order.complete":                command.CompleteOrder{Order: id, DeliveredAt: noon.AddDate(10_000, 0, 0)},
 		"order.cancel":                  command.CancelOrder{Order: id},
+		"payment.refund":                command.Refund{Payment: paymentID, Refund: "refund-1"},
 		"ticket.reject":                 command.RejectTicket{Ticket: ticketID},
 	}
 	for _, c := range written {

@@ -66,7 +66,6 @@ var (
 	ErrNothingLeft    = rule.No("nothing_left", "all of the money was given back or asked back before")
 	ErrTooMuch        = rule.No("refund_too_large", "more is asked back than is left of the payment")
 	ErrOtherCurrency  = rule.No("currency_mismatch", "the payment is in another currency")
-	ErrTooLittle      = rule.No("refund_too_small", "there is nothing in what is asked back")
 	ErrRefundExists   = rule.No("refund_exists", "the refund was asked for with another amount before")
 	ErrRefundUnknown  = rule.No("refund_unknown", "nobody asked for this refund")
 	ErrRefundAnswered = rule.No("refund_answered", "the refund has been answered otherwise")

@@ -16,7 +16,7 @@ func CheckRefund(amount money.Money, reason string) error {
 	}
 	var v rule.Violations
 	if amount != (money.Money{}) {
-		v.Require(amount.Amount >= 1 && amount.Amount <= money.Max, "/amount/amount", fmt.Sprintf("must be from 1 to %d", money.Max))
+		v.Require(amount.Amount >= 1 && amount.Amount <= money.Max, "/amount/amount", fmt.Sprintf("must be from 1 to %d", int64(money.Max)))
 		v.Require(money.IsCurrency(amount.Currency), "/amount/currency", "must be an ISO 4217 currency code")
 	}
 	return v.Err()
@@ -35,6 +35,9 @@ func (p Payment) Refund(id string, amount money.Money, reason string, at time.Ti
 		}
 		return nil, nil
 	}
+	if err := CheckRefund(amount, reason); err != nil {
+		return nil, err
+	}
 	switch {
 	case p.status == "":
 		return nil, ErrNotFound
@@ -51,8 +54,6 @@ func (p Payment) Refund(id string, amount money.Money, reason string, at time.Ti
 		return nil, ErrOtherCurrency
 	case amount.Amount > p.left:
 		return nil, ErrTooMuch
-	case amount.Amount < min(p.left, 1):
-		return nil, ErrTooLittle
 	}
 	return []Event{RefundRequested{PaymentID: p.id, OrderID: p.order, RefundID: id, Amount: amount, Reason: reason, At: at}}, nil
 }

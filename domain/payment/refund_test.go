@@ -1,10 +1,13 @@
 package payment_test
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/domain/money"
 	"github.com/millrace/millrace/domain/payment"
+	"github.com/millrace/millrace/domain/rule"
 )
 
 func refund(id string, amount money.Money) decision {
@@ -33,7 +36,6 @@ func TestRefund(t *testing.T) {
 		"what a part that was given leaves":     {happened(requested, debited, asked("r-1", four), givenBack("r-1", four)), six, six},
 		"all of it again once refused":          {happened(requested, debited, asked("r-1", ten), refused("r-1", ten)), all, ten},
 		"nothing for a free order":              {happened(freeRequested, freeDebited), all, free},
-		"nothing for a free order, by amount":   {happened(freeRequested, freeDebited), free, free},
 		"nothing for a free order once refused": {happened(freeRequested, freeDebited, asked("r-1", free), refused("r-1", free)), all, free},
 	} {
 		t.Run("asks back "+name, func(t *testing.T) {
@@ -59,14 +61,46 @@ func TestRefund(t *testing.T) {
 	refusals(t, refund("r-2", money.Money{Amount: 400, Currency: "USD"}), []refusal{
 		{"in another currency", happened(requested, debited), payment.ErrOtherCurrency},
 	})
-	refusals(t, refund("r-2", money.Money{Amount: 400}), []refusal{
-		{"in no currency", happened(requested, debited), payment.ErrOtherCurrency},
-	})
-	refusals(t, refund("r-2", free), []refusal{{"for nothing, while there is something", happened(requested, debited), payment.ErrTooLittle}})
-	refusals(t, refund("r-2", euros(-1)), []refusal{
-		{"for less than nothing", happened(requested, debited), payment.ErrTooLittle},
-		{"for less than nothing of a free order", happened(freeRequested, freeDebited), payment.ErrTooLittle},
-	})
+}
+
+func TestRefundAsksForMoneyAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	const (
+		amounts, currencies = "must be from 1 to 9007199254740991", "must be an ISO 4217 currency code"
+		blank, tooLong      = "must not be blank", "must have 1 to 500 characters"
+	)
+	for _, test := range []struct {
+		amount          money.Money
+		reason          string
+		pointer, detail string // or nothing
+	}{
+		{all, "no oven", "", ""},
+		{euros(1), "no oven", "", ""},
+		{euros(money.Max), "no oven", "", ""},
+		{free, "no oven", "/amount/amount", amounts},
+		{euros(-1), "no oven", "/amount/amount", amounts},
+		{euros(money.Max + 1), "no oven", "/amount/amount", amounts},
+		{money.Money{Amount: 400}, "no oven", "/amount/currency", currencies},
+		{all, " ", "/reason", blank},
+		{four, strings.Repeat("x", 501), "/reason", tooLong},
+	} {
+		err := payment.CheckRefund(test.amount, test.reason)
+		if test.pointer == "" {
+			if err != nil {
+				t.Errorf("%v because of %q is %v, want nothing wrong", test.amount, test.reason, err)
+			}
+			continue
+		}
+		no := rule.Wrong("invalid_request", test.pointer, test.detail)
+		if !reflect.DeepEqual(err, error(no)) {
+			t.Errorf("%v because of %.20q is %v, want %v", test.amount, test.reason, err, no)
+		}
+		for _, history := range [][]payment.Event{nil, {requested, debited}, {freeRequested, freeDebited}} {
+			given(t, history...).When(func(p payment.Payment) ([]payment.Event, error) {
+				return p.Refund("r-2", test.amount, test.reason, later)
+			}).ThenRejected(no)
+		}
+	}
 }
 
 func TestRefundThatWasAskedBefore(t *testing.T) {

@@ -71,6 +71,10 @@ func TestOnlyTheGatewayIsBelieved(t *testing.T) {
 			g := remote(t, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body) // as a gateway does
 				w.Header().Set("Content-Type", test.mediaType)
+				if strings.HasSuffix(r.URL.Path, "/elsewhere") {
+					_, _ = io.WriteString(w, charged) // nobody is to ask for it
+					return
+				}
 				w.Header().Set("Location", r.URL.Path+"/elsewhere")
 				w.WriteHeader(test.status)
 				_, _ = io.WriteString(w, test.body) // the client may have enough

@@ -166,24 +166,7 @@ func TestTotalsAreRightBeyondWhatSQLiteAddsUp(t *testing.T) {
 // Several ledgers on one file are several processes to SQLite.
 func TestProcessesShareALedger(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	var tills [4]*till
-	atOnce(len(tills), func(i int) { // all of them make the file
-		g, err := gateway.Open(context.Background(), "simulator:"+path, gateway.Config{})
-		if err != nil {
-			t.Errorf("open at once: %v", err)
-			return
-		}
-		t.Cleanup(func() {
-			if err := g.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		tills[i] = &till{TB: t, Gateway: g}
-	})
-	if t.Failed() {
-		return
-	}
+	tills := openAtOnce(t, filepath.Join(t.TempDir(), "ledger.db"))
 	references := make([]string, 64)
 	atOnce(len(references), func(i int) {
 		reference, err := tills[i%len(tills)].Charge(t.Context(), charge(strconv.Itoa(i/8), gateway.TokenOK, 100))
@@ -198,12 +181,48 @@ func TestProcessesShareALedger(t *testing.T) {
 		}
 	}
 	var given atomic.Int64
-	atOnce(16, func(i int) {
-		if _, err := tills[i%len(tills)].Refund(t.Context(), refund(strconv.Itoa(i), "0", 30)); err == nil {
+	atOnce(len(tills), func(i int) {
+		for n := range 20 {
+			reference, err := tills[i].Refund(t.Context(), refund(fmt.Sprint(i, "-", n), strconv.Itoa(n/3), 30))
+			if err != nil {
+				wantDeclined(t, reference, err, "refund_too_large")
+				continue
+			}
 			given.Add(30)
 		}
 	})
-	if given.Load() != 90 {
-		t.Errorf("%d was given back of 100, want 90", given.Load())
+	if given.Load() != 7*90 {
+		t.Errorf("%d was given back of seven times 100, want seven times 90", given.Load())
 	}
+}
+
+func TestProcessesMakeALedgerAtOnce(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for i := range 10 {
+		openAtOnce(t, filepath.Join(folder, strconv.Itoa(i)))
+	}
+}
+
+// openAtOnce opens several gateways on one ledger, which all of them try to make.
+func openAtOnce(t *testing.T, path string) []*gateway.Gateway {
+	t.Helper()
+	tills := make([]*gateway.Gateway, 6)
+	atOnce(len(tills), func(i int) {
+		g, err := gateway.Open(context.Background(), "simulator:"+path, gateway.Config{})
+		if err != nil {
+			t.Errorf("open at once: %v", err)
+			return
+		}
+		t.Cleanup(func() {
+			if err := g.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		tills[i] = g
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	return tills
 }

@@ -19,9 +19,6 @@ func (t inProcess) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 		body = http.NoBody
 	}
 	defer func() { _ = body.Close() }() // it is read, or not wanted
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	w := &recorder{header: http.Header{}}
 	request := r.Clone(ctx)
 	request.Body, request.RequestURI = body, r.URL.RequestURI()

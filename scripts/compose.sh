@@ -32,6 +32,7 @@ up)
 		  API       http://127.0.0.1:8080/v1/orders
 		  docs      http://127.0.0.1:8080/docs
 		  admin     http://127.0.0.1:8081/readyz  http://127.0.0.1:8081/metrics
+		  gateway   http://127.0.0.1:8090/totals
 		  RabbitMQ  http://127.0.0.1:15672  user millrace, password RABBITMQ_PASSWORD of .env or .env.example
 
 		make demo walks an order, make down stops it.

@@ -35,7 +35,7 @@ type ServerConfig struct {
 //	GET  /charges          all charges, oldest first, by ?after= and &limit=
 //	GET  /refunds          all refunds, likewise
 //	GET  /totals           what was taken, given back and kept, by currency
-//	GET  /healthz          whether the ledger can be read
+//	GET  /readyz           whether the ledger can be read
 //
 // What was taken or given back is answered with 201, and told as often as somebody
 // asks with the same key. A charge that was declined is 402 and a refund that was
@@ -64,7 +64,7 @@ func NewServer(c ServerConfig) *Server {
 		"/charges/{key}": {http.MethodGet: s.findCharge},
 		"/refunds/{key}": {http.MethodGet: s.findRefund},
 		"/totals":        {http.MethodGet: s.totals},
-		"/healthz":       {http.MethodGet: s.health},
+		"/readyz":        {http.MethodGet: s.health},
 	})
 	return s
 }

@@ -238,7 +238,7 @@ func TestAuditOnlyReads(t *testing.T) {
 	audit := http.StripPrefix("/gateway", server.Audit())
 	post(t, server, "/charges", "a/b", goodCharge)
 	wantProblem(t, post(t, audit, "/gateway/charges", "l", goodCharge), 405, "method_not_allowed")
-	for _, path := range []string{"/gateway/charges", "/gateway/charges/a%2Fb", "/gateway/totals", "/gateway/refunds", "/gateway/healthz"} {
+	for _, path := range []string{"/gateway/charges", "/gateway/charges/a%2Fb", "/gateway/totals", "/gateway/refunds", "/gateway/readyz"} {
 		if w := get(audit, path); w.Code != http.StatusOK {
 			t.Errorf("%s is %d %s", path, w.Code, w.Body)
 		}
@@ -251,14 +251,14 @@ func TestAuditOnlyReads(t *testing.T) {
 func TestServerWithoutItsLedger(t *testing.T) {
 	t.Parallel()
 	server, ledger := newServer(t)
-	if w := get(server, "/healthz"); w.Code != http.StatusOK {
+	if w := get(server, "/readyz"); w.Code != http.StatusOK {
 		t.Errorf("with a ledger it is %d %s", w.Code, w.Body)
 	}
 	if err := ledger.Close(); err != nil {
 		t.Fatal(err)
 	}
 	wantProblem(t, post(t, server, "/charges", "k", goodCharge), 503, "ledger_unavailable")
-	for _, path := range []string{"/healthz", "/charges", "/refunds", "/totals", "/charges/k", "/refunds/k"} {
+	for _, path := range []string{"/readyz", "/charges", "/refunds", "/totals", "/charges/k", "/refunds/k"} {
 		wantProblem(t, get(server, path), 503, "ledger_unavailable")
 	}
 }

@@ -98,28 +98,7 @@ func (c *config) serveFlags(f *pflag.FlagSet) {
 	f.DurationVar(&c.Lease, "lease", 10*time.Second, "how long a process that has died keeps others from relaying")
 	f.DurationVar(&c.ViewTimeout, "view-timeout", 5*time.Second, "how long a read with a Consistency-Token waits for the views")
 	f.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a silent event stream says that it is alive")
-	f.StringVar(&c.Gateway, "gateway", "simulator:millrace-gateway.db", "who takes the money: simulator:PATH for one in the process with its ledger in a file, or http://HOST:PORT")
-	f.DurationVar(&c.GatewayTimeout, "gateway-timeout", 10*time.Second, "how long the gateway may take to answer; after that its answer is looked for")
-	f.DurationVar(&c.PaymentTimeout, "payment-timeout", time.Minute, "how long an order waits for its payment before that has failed")
-	f.DurationVar(&c.RestaurantTimeout, "restaurant-timeout", 15*time.Minute, "how long an order waits for the restaurant before it is rejected")
-	f.DurationVar(&c.CustomerTimeout, "customer-timeout", 30*time.Minute, "how long a submitted order waits to be paid, or a paid one to be submitted, before it is canceled")
-	f.StringVar(&c.Restaurant, "restaurant", "accept", "how tickets are answered that no rule rejects: accept, or by-hand over the API")
-	f.StringSliceVar(&c.SoldOut, "sold-out", nil, "ids of products that the restaurant is out of, with commas")
-	f.IntVar(&c.MaxPieces, "max-pieces", 0, "the most pieces that the restaurant makes for one order; 0 for any number")
-	c.slowPaymentFlag(f)
-}
-
-// slowPaymentFlag is the setting of every command that simulates payments.
-func (c *config) slowPaymentFlag(f *pflag.FlagSet) {
-	f.DurationVar(&c.SlowPayment, "slow-payment", 2*time.Second, "how long the simulated payment tok_slow takes")
-}
-
-// gatewaySimulatorFlags are the settings of the gateway simulator.
-func (c *config) gatewaySimulatorFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.GatewayAddr, "gateway-addr", "127.0.0.1:8090", "address of the simulated payment gateway")
-	f.StringVar(&c.Ledger, "ledger", "millrace-gateway.db", "file in which the simulated gateway keeps its charges and refunds")
-	c.slowPaymentFlag(f)
-	c.logFlags(f)
+	c.participantFlags(f)
 }
 
 // variable is the environment variable for a flag.
@@ -287,6 +266,7 @@ func configCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	c.serveFlags(cmd.Flags())
+	c.ledgerFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		given := map[string]bool{}
 		cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = true })

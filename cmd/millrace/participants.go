@@ -66,16 +66,6 @@ func carryOut[C es.Command](a *assembly, all []C, handle command.Handler) {
 	}
 }
 
-// patience is how long a checkout waits.
-func (c *config) patience() process.Patience {
-	return process.Patience{Payment: c.PaymentTimeout, Restaurant: c.RestaurantTimeout, Customer: c.CustomerTimeout}
-}
-
-// houseRule is how the restaurant answers tickets.
-func (c *config) houseRule() process.HouseRule {
-	return process.HouseRule{ByHand: c.Restaurant == "by-hand", SoldOut: c.SoldOut, MaxQuantity: int64(c.MaxPieces)}
-}
-
 // timersEvery is how often to look for timers that are due.
 const timersEvery = 250 * time.Millisecond
 

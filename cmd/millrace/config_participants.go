@@ -1,0 +1,50 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/millrace/millrace/app/process"
+)
+
+// participantFlags are the settings of the checkout and of those who take part in it.
+func (c *config) participantFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.Gateway, "gateway", "simulator:millrace-gateway.db", "who takes the money: simulator:PATH for one in the process with its ledger in a file, or http://HOST:PORT")
+	f.DurationVar(&c.GatewayTimeout, "gateway-timeout", 10*time.Second, "how long the gateway may take to answer; after that its answer is looked for")
+	f.DurationVar(&c.PaymentTimeout, "payment-timeout", time.Minute, "how long an order waits for its payment before that has failed")
+	f.DurationVar(&c.RestaurantTimeout, "restaurant-timeout", 15*time.Minute, "how long an order waits for the restaurant before it is rejected")
+	f.DurationVar(&c.CustomerTimeout, "customer-timeout", 30*time.Minute, "how long a submitted order waits to be paid, or a paid one to be submitted, before it is canceled")
+	f.StringVar(&c.Restaurant, "restaurant", "accept", "how tickets are answered that no rule rejects: accept, or by-hand over the API")
+	f.StringSliceVar(&c.SoldOut, "sold-out", nil, "ids of products that the restaurant is out of, with commas")
+	f.IntVar(&c.MaxPieces, "max-pieces", 0, "the most pieces that the restaurant makes for one order; 0 for any number")
+	c.slowPaymentFlag(f)
+}
+
+// slowPaymentFlag is the setting of every command that simulates payments.
+func (c *config) slowPaymentFlag(f *pflag.FlagSet) {
+	f.DurationVar(&c.SlowPayment, "slow-payment", 2*time.Second, "how long the simulated payment tok_slow takes")
+}
+
+// gatewaySimulatorFlags are the settings of the gateway simulator.
+func (c *config) gatewaySimulatorFlags(f *pflag.FlagSet) {
+	c.ledgerFlags(f)
+	c.slowPaymentFlag(f)
+	c.logFlags(f)
+}
+
+// ledgerFlags are the settings that nobody but the gateway simulator has.
+func (c *config) ledgerFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.GatewayAddr, "gateway-addr", "127.0.0.1:8090", "address of the simulated payment gateway")
+	f.StringVar(&c.Ledger, "ledger", "millrace-gateway.db", "file in which the simulated gateway keeps its charges and refunds")
+}
+
+// patience is how long a checkout waits.
+func (c *config) patience() process.Patience {
+	return process.Patience{Payment: c.PaymentTimeout, Restaurant: c.RestaurantTimeout, Customer: c.CustomerTimeout}
+}
+
+// houseRule is how the restaurant answers tickets.
+func (c *config) houseRule() process.HouseRule {
+	return process.HouseRule{ByHand: c.Restaurant == "by-hand", SoldOut: c.SoldOut, MaxQuantity: int64(c.MaxPieces)}
+}

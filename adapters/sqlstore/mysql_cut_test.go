@@ -102,38 +102,6 @@ func wantSavedOnce(t *testing.T, p *proxy, where cut, s *sqlstore.Store) {
 	}
 }
 
-// Two moves from one version need not have seen the same. When it is not known whether
-// one was made, another one must not pass for it, or its commands would be sent though
-// nobody has accepted them.
-func TestMySQLDoesNotTakeAnotherMoveForOneOfUnknownOutcome(t *testing.T) {
-	onServers(t, func(t *testing.T, address string) {
-		p, direct := startProxy(t, address), openMySQL(t, address)
-		s := openMySQL(t, p.address)
-		var done atomic.Bool
-		p.cutAt(func(c command) cut {
-			if !c.isCommit() || !done.CompareAndSwap(false, true) {
-				return noCut
-			}
-			if err := estest.MoveOne(t.Context(), processesOf(direct, "checkout"), estest.MoveOf("1", 0, 1, estest.State{Count: 2})); err != nil {
-				t.Errorf("the other move: %v", err)
-			}
-			return beforeServer
-		})
-		command := es.Envelope{ID: rand.Text(), Payload: []byte(`{}`), AcceptedAt: time.Now()}
-		err := estest.MoveOne(t.Context(), processesOf(s, "checkout"), estest.MoveOf("1", 0, 1, estest.State{Count: 1}, command))
-		if !errors.Is(err, es.ErrConflict) || !done.Load() {
-			t.Errorf("the move: %v, want %v", err, es.ErrConflict)
-		}
-		if _, err := s.Outcome(t.Context(), command.ID); !errors.Is(err, es.ErrUnknownCommand) {
-			t.Errorf("its command: %v, want %v", err, es.ErrUnknownCommand)
-		}
-		found, err := processesOf(s, "checkout").Load(t.Context(), []string{"1"})
-		if err != nil || found["1"].State.Count != 2 {
-			t.Errorf("the process is %+v, want it as the other move left it; error %v", found["1"], err)
-		}
-	})
-}
-
 // attempt is an append and what its caller was told.
 type attempt struct {
 	es.Append

@@ -123,7 +123,7 @@ func TestTimekeeperWorksWhileItLeads(t *testing.T) {
 		c := &clocks{due: []es.DueProcess{soon("a", -time.Second)}}
 		stop, _ := c.begin(t, o.leader("first"))
 		time.Sleep(500 * time.Millisecond)
-		c.wait(soon("b", 0), soon("c", 3*time.Second))
+		c.wait(soon("b", -time.Millisecond), soon("c", 3*time.Second))
 		said := c.keep(t, o.leader("second"), 3*time.Second)
 		c.wantDiary(t, "0 a: <nil>", "1 b: <nil>") // by the first
 		if said != "" {

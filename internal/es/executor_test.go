@@ -248,3 +248,31 @@ func TestExecutorReportsNoSuccessItCannotVouchFor(t *testing.T) {
 		})
 	}
 }
+
+// A stream has one store that writes to it. A command that comes to another one was
+// led astray.
+func TestExecutorDecidesNothingAboutAnotherStoresStreams(t *testing.T) {
+	t.Parallel()
+	imported := history(2, 3)
+	for i := range imported {
+		imported[i].Metadata.Origin = "another store"
+	}
+	x := newExecutor(t, &desk{reader: reader{records: imported}})
+	if o, err := x.Execute(t.Context(), add, double); !errors.Is(err, es.ErrForeign) || o != (es.Outcome{}) {
+		t.Errorf("got %+v, %v, want %v", o, err, es.ErrForeign)
+	}
+}
+
+func TestExecutorMakesItsOwnEventsOfAnotherStoresCommands(t *testing.T) {
+	t.Parallel()
+	var got es.Append
+	d := &desk{append: func(a es.Append) error { got = a; return nil }}
+	c := add
+	c.Origin = "another store"
+	if _, err := newExecutor(t, d).Execute(t.Context(), c, func(tally, time.Time) ([]added, error) { return []added{{1}}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if origin := got.Records[0].Metadata.Origin; origin != "" {
+		t.Errorf("the event is from %q, want it to be from here", origin)
+	}
+}

@@ -248,3 +248,33 @@ func TestRelayStopsAtOnceAndQuietly(t *testing.T) {
 		})
 	}
 }
+
+// Of what was made in another store, that store tells. Here it only gets its place.
+func TestRelayForwardsWhatWasImportedAndDoesNotPublishIt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		imported []int // of the appends
+		want     []string
+	}{
+		"among others": {[]int{0}, []string{"0 lease relay for me: <nil>", "0 publish c: <nil>", "0 forward 2: <nil>", "0 moved"}},
+		"alone":        {[]int{0, 1}, []string{"0 lease relay for me: <nil>", "0 forward 2: <nil>", "0 moved"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				y := yard{pending: twoAppends()}
+				for _, i := range test.imported {
+					for j := range y.pending[i].Records {
+						y.pending[i].Records[j].Metadata.Origin = "another store"
+					}
+				}
+				stop := start(t, newRelay(&y, slog.New(slog.DiscardHandler)).Run)
+				time.Sleep(500 * time.Millisecond) // of the bubble's time
+				stop()
+				if !slices.Equal(y.diary, test.want) {
+					t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(y.diary, "\n\t"), strings.Join(test.want, "\n\t"))
+				}
+			})
+		})
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/internal/es"
@@ -11,10 +12,13 @@ import (
 // sending are the roles that send commands.
 var sending = []string{"api", "processes", "payments", "restaurant", "relay"}
 
-// does tells whether this process does what a role is for. Participants relay what they
-// write themselves: there may be nobody else on their store.
+// participating are the roles that relay what they write themselves: there may be nobody
+// else on their store.
+var participating = []string{"processes", "payments", "restaurant"}
+
+// does tells whether this process does what a role is for.
 func (c *config) does(role string) bool {
-	return c.has(role) || role == "relay" && (c.has("processes") || c.has("payments") || c.has("restaurant"))
+	return c.has(role) || role == "relay" && slices.ContainsFunc(participating, c.has)
 }
 
 // mayMeetOthers tells whether the broker may lead to other stores. One inside of the
@@ -55,11 +59,8 @@ func (a *assembly) addLetters() {
 	if !a.config.mayMeetOthers() {
 		return
 	}
-	for _, role := range sending {
-		if a.config.has(role) {
-			a.router.HandleOutcomes(a.config.Concurrency, a.hearOutcome)
-			break
-		}
+	if slices.ContainsFunc(sending, a.config.has) {
+		a.router.HandleOutcomes(a.config.Concurrency, a.hearOutcome)
 	}
 	if a.config.does("relay") {
 		informant := &es.Informant{ID: a.id, Store: a.store, Feed: a.store, Reply: a.bus.Answer, Calm: time.Second}

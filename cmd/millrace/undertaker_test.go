@@ -4,9 +4,11 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/adapters/broker"
@@ -52,5 +54,39 @@ func TestUndertakerTellsWhatReallyBecameOfACommand(t *testing.T) {
 		if letters, err := store.DeadLetters(t.Context(), 10); err != nil || len(letters) != 1 || letters[0].Attempts != 9 {
 			t.Errorf("kept %v, %v, want the letter", letters, err)
 		}
+	}
+}
+
+// Whoever sent a command from another store waits there.
+func TestUndertakerTellsTheStoreThatSentACommand(t *testing.T) {
+	t.Parallel()
+	store, _, err := openStore(t.Context(), config{Store: "sqlite:" + filepath.Join(t.TempDir(), "store.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() }) // the test has said what there is to say
+	memory := broker.NewMemory(broker.Config{})
+	t.Cleanup(func() { _ = memory.Close() })
+	topic := messages.OutcomesTopic("another")
+	told, err := memory.Queue(broker.QueueConfig{Group: topic}).Subscribe(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bus, err := messages.NewBus(messages.BusConfig{Store: "this one", Commands: memory, Events: memory, Log: watermill.NopLogger{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := es.Envelope{ID: "c-1", Type: "order.create", Target: "o-1", Origin: "another"}
+	letter := messages.Letter{Handler: "h", Topic: "t", Message: message.NewMessage(c.ID, nil), Command: &c, Err: errors.New("broken"), Attempts: 9}
+	if err := (undertaker{store, memory, bus, &es.Notices[es.Outcome]{}, slog.New(slog.DiscardHandler)}).bury(t.Context(), letter); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case m := <-told:
+		if payload := string(m.Payload); !strings.Contains(payload, `"command_id":"c-1"`) || !strings.Contains(payload, `"status":"failed"`) {
+			t.Errorf("told %s, want that c-1 has failed", payload)
+		}
+	case <-time.After(patience):
+		t.Error("nobody was told")
 	}
 }

@@ -48,7 +48,7 @@ func TestBadBodies(t *testing.T) {
 			{name: "address", method: http.MethodPut, path: "/v1/orders/{id}/delivery-address"},
 			{name: "pay", path: "/v1/orders/{id}/pay"}, {name: "submit", path: "/v1/orders/{id}/submit"},
 			{name: "ship", path: "/v1/orders/{id}/ship"}, {name: "complete", path: "/v1/orders/{id}/complete"},
-			{name: "cancel", path: "/v1/orders/{id}/cancel"},
+			{name: "cancel", path: "/v1/orders/{id}/cancel"}, {name: "reject", path: "/v1/tickets/{id}/reject"},
 		} {
 			w.name, w.body = name+" to "+w.name, body
 			w.status, w.code, w.pointer = http.StatusUnprocessableEntity, "invalid_request", wholeBody
@@ -60,6 +60,10 @@ func TestBadBodies(t *testing.T) {
 		badRequest{name: "an empty body", body: "", status: http.StatusBadRequest, code: "malformed_json"},
 		badRequest{
 			name: "an empty body where one is needed", method: http.MethodPut, path: "/v1/orders/{id}/cart", body: "",
+			status: http.StatusBadRequest, code: "malformed_json",
+		},
+		badRequest{
+			name: "an empty body where a reason is needed", path: "/v1/tickets/{id}/reject", body: "",
 			status: http.StatusBadRequest, code: "malformed_json",
 		},
 		badRequest{name: "a byte over 1 MiB", body: padded(1<<20 + 1), status: http.StatusRequestEntityTooLarge, code: "body_too_large"},
@@ -119,6 +123,16 @@ func TestBadActions(t *testing.T) {
 		}
 		all = append(all, badRequest{
 			name: bad.action + " " + shortened(bad.body), method: method, path: "/v1/orders/{id}/" + bad.action, body: bad.body,
+			status: http.StatusUnprocessableEntity, code: "invalid_request", pointer: bad.pointer,
+		})
+	}
+	for _, bad := range []struct{ body, pointer string }{
+		{`{}`, "/reason"}, {`{"reason":""}`, "/reason"}, {`{"reason":null}`, "/reason"}, {`{"reason":7}`, "/reason"},
+		{`{"reason":" \t"}`, "/reason"}, {`{"reason":"\u3000"}`, "/reason"},
+		{`{"reason":"` + strings.Repeat("k", 501) + `"}`, "/reason"}, {`{"reason":"no","item":"p-1"}`, "/item"},
+	} {
+		all = append(all, badRequest{
+			name: "reject " + shortened(bad.body), path: "/v1/tickets/{id}/reject", body: bad.body,
 			status: http.StatusUnprocessableEntity, code: "invalid_request", pointer: bad.pointer,
 		})
 	}

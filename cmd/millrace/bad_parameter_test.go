@@ -16,8 +16,10 @@ func TestBadParameters(t *testing.T) {
 			"/v1/orders?limit=1&limit=2", "/v1/orders?limit=1,2", "/v1/orders?limit=%201", "/v1/orders?limit=1e400",
 			"/v1/orders/search?q=a&limit=0", "/v1/orders/search?q=a&limit=201",
 			"/v1/orders/{id}/events?limit=0", "/v1/orders/{id}/events?limit=1001",
+			"/v1/orders/{id}/payments?limit=0", "/v1/orders/{id}/payments?limit=201", "/v1/tickets?limit=0", "/v1/tickets?limit=201",
 		},
-		"/query/status":   {"/v1/orders?status=lost", "/v1/orders?status=", "/v1/orders?status=Draft", "/v1/orders?status=draft&status=draft"},
+		"/query/status": {"/v1/orders?status=lost", "/v1/orders?status=", "/v1/orders?status=Draft", "/v1/orders?status=draft&status=draft",
+			"/v1/tickets?status=draft", "/v1/tickets?status=", "/v1/tickets?status=Open", "/v1/tickets?status=open&status=open"},
 		"/query/customer": {"/v1/orders?customer=", "/v1/orders?customer=" + strings.Repeat("k", 256), "/v1/orders?customer=a&customer=b"},
 		"/query/created_from": {
 			"/v1/orders?created_from=yesterday", "/v1/orders?created_from=2025-01-01", "/v1/orders?created_from=2025-02-30T00:00:00Z",
@@ -29,7 +31,8 @@ func TestBadParameters(t *testing.T) {
 		"/query/q": {
 			"/v1/orders/search", "/v1/orders/search?q=", "/v1/orders/search?q=" + strings.Repeat("k", 201), "/v1/orders/search?q=a&q=b",
 		},
-		"/query/cursor": {"/v1/orders?cursor=", "/v1/orders?cursor=" + strings.Repeat("k", 1025), "/v1/orders?cursor=a&cursor=b"},
+		"/query/cursor": {"/v1/orders?cursor=", "/v1/orders?cursor=" + strings.Repeat("k", 1025), "/v1/orders?cursor=a&cursor=b",
+			"/v1/tickets?cursor=", "/v1/tickets?cursor=a&cursor=b", "/v1/orders/{id}/payments?cursor="},
 		"/query/version": {
 			"/v1/orders/{id}?version=0", "/v1/orders/{id}?version=-1", "/v1/orders/{id}?version=abc", "/v1/orders/{id}?version=1.5",
 			"/v1/orders/{id}?version=9223372036854775808", "/v1/orders/{id}?version=", "/v1/orders/{id}?version=1&version=1",
@@ -42,6 +45,7 @@ func TestBadParameters(t *testing.T) {
 			"/v1/orders/abc", "/v1/orders/1", "/v1/orders/%20", "/v1/orders/%00", "/v1/orders/%ff", "/v1/orders/%7Bid%7D",
 			"/v1/orders/019915a74c1e7b529d0c3a5f1e8b7c21", "/v1/orders/{id}0", "/v1/orders/{id}%0a", "/v1/orders/%20{id}",
 			"/v1/orders/g19915a7-4c1e-7b52-9d0c-3a5f1e8b7c21", "/v1/orders/..%2f..%2fetc", "/v1/orders/{id},{id}",
+			"/v1/orders/abc/payments", "/v1/tickets/abc", "/v1/tickets/{id}0", "/v1/tickets/open",
 			"/v1/orders/abc/events", "/v1/orders//events", "/v1/orders/search/events", "/v1/orders/'%20OR%201=1",
 		},
 		"/path/command_id": {"/v1/commands/abc", "/v1/commands/{id}x", "/v1/commands/*"},
@@ -71,6 +75,15 @@ func TestBadParameters(t *testing.T) {
 		badRequest{
 			name: "two keys", body: newOrder(), headers: []string{"Idempotency-Key: a", "Idempotency-Key: b"},
 			status: http.StatusBadRequest, code: "invalid_parameter", pointer: "/header/Idempotency-Key",
+		},
+		badRequest{
+			name: "an id that is bad on a ticket's answer", path: "/v1/tickets/abc/accept",
+			status: http.StatusBadRequest, code: "invalid_parameter", pointer: "/path/id",
+		},
+		badRequest{
+			name: "a key that is too long for a ticket's answer", path: "/v1/tickets/{id}/accept",
+			headers: []string{"Idempotency-Key: " + strings.Repeat("k", 256)},
+			status:  http.StatusBadRequest, code: "invalid_parameter", pointer: "/header/Idempotency-Key",
 		},
 		badRequest{
 			name: "an id that is bad on a write", path: "/v1/orders/abc/submit",
@@ -109,7 +122,7 @@ func TestBadMethodsAndPaths(t *testing.T) {
 	for _, path := range []string{
 		"/nothing", "/v1", "/v1/", "/v2/orders", "/V1/orders", "/v1/Orders", "/v1/order", "/v1/orders/{id}/",
 		"/v1/orders/{id}/nothing", "/v1/orders/{id}/pay/now", "/v1//orders", "//v1/orders", "/v1/./orders",
-		"/v1/orders/../orders", "/v1/commands", "/v1/commands/", "/v1/events/", "/v1/orders%2fsearch", "/v1/orders;x", "/.env",
+		"/v1/orders/../orders", "/v1/commands", "/v1/commands/", "/v1/events/", "/v1/tickets/", "/v1/tickets/{id}/cook", "/v1/payments/{id}", "/v1/orders%2fsearch", "/v1/orders;x", "/.env",
 		"/docs/nothing", "/docs/../wire.go", "/metrics", "/debug/pprof/", "/openapi.json", "/v1/orders/{id}%2fevents%2fx",
 	} {
 		bad := badRequest{name: "GET " + path, method: http.MethodGet, path: path, status: http.StatusNotFound, code: "not_found"}
@@ -127,6 +140,11 @@ func TestBadMethodsAndPaths(t *testing.T) {
 		{"/v1/orders/{id}/delivery-address", "GET POST", "PUT"},
 		{"/v1/orders/{id}/pay", "GET PUT", "POST"},
 		{"/v1/orders/{id}/cancel", "GET DELETE", "POST"},
+		{"/v1/orders/{id}/payments", "POST DELETE", "GET, HEAD"},
+		{"/v1/tickets", "POST PUT DELETE", "GET, HEAD"},
+		{"/v1/tickets/{id}", "POST PUT DELETE", "GET, HEAD"},
+		{"/v1/tickets/{id}/accept", "GET PUT", "POST"},
+		{"/v1/tickets/{id}/reject", "GET DELETE", "POST"},
 		{"/v1/commands/{id}", "DELETE POST", "GET, HEAD"},
 		{"/v1/events", "POST PUT", "GET, HEAD"},
 		{"/openapi.yaml", "POST PUT", "GET, HEAD"},

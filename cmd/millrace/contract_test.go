@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,6 +21,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 
 	"github.com/millrace/millrace/api"
+	"github.com/millrace/millrace/ports/httpkit"
 )
 
 // httpContract holds requests and answers against api/openapi.yaml.
@@ -193,4 +196,39 @@ func (c *checkedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.Errorf("%s %s: the answer breaks the contract: %v", r.Method, r.URL, err)
 	}
 	return response, nil
+}
+
+var rejection = regexp.MustCompile(`rule\.(?:No|Wrong)\("([a-z_]+)"`)
+
+// The outcome of any command can be asked for, so every rejection is in the table.
+func TestTableOfProblemsHasEveryRejection(t *testing.T) {
+	t.Parallel()
+	contract, err := loadContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../../domain/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, no := range rejection.FindAllSubmatch(source, -1) {
+			found++
+			code := string(no[1])
+			if status, want := contract.codes[code], httpkit.No(code, "").Status; status != want {
+				t.Errorf("%s is answered with %d (%s), and the table of problems says %d", code, want, file, status)
+			}
+		}
+	}
+	if found < 30 {
+		t.Errorf("%d rejections were found, want all of them", found)
+	}
 }

@@ -48,6 +48,7 @@ func FuzzRequest(f *testing.F) {
 		"/v1/orders", "/v1/orders?status=draft&customer=c&created_from=2025-01-01T00:00:00Z&created_to=2999-01-01T00:00:00%2B01:00&limit=3",
 		"/v1/orders?cursor=bDphOjE", "/v1/orders/search?q=margherita%20*&limit=1", "/v1/orders/{id}", "/v1/orders/{id}?version=1",
 		"/v1/orders/{id}?as_of=2999-01-01T00:00:00Z", "/v1/orders/{id}/events?limit=1&cursor=aDphOjE", "/v1/commands/{id}",
+		"/v1/orders/{id}/payments?limit=1&cursor=cDphL2I6MQ", "/v1/tickets?status=open&cursor=dDphOjE", "/v1/tickets/{id}", "/v1/tickets/{id}/accept",
 		"/v1/events?order={id}&type=order.paid", "/docs/", "/docs/nothing", "/openapi.yaml", "/asyncapi.yaml", "/", "*", "http://other/v1/orders", "/v1/orders/%00?%zz",
 	} {
 		f.Add("GET", target, "If-None-Match: \"1\", *\r\nConsistency-Token: dzphOjA\r\nLast-Event-ID: 0", []byte(nil))

@@ -85,6 +85,49 @@ func TestGeneratedClient(t *testing.T) {
 	}
 }
 
+func TestGeneratedClientForParticipants(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	p := participate(t, s)
+	checked := s.client(t)
+	c, err := contract.NewClientWithResponses(s.public+"/v1", contract.WithHTTPClient(checked.http))
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := checked.create()
+	id := order[len(order)-36:]
+	p.debit(order)
+	p.open(checked, order)
+
+	accepted, err := c.AcceptTicketWithResponse(t.Context(), id, &contract.AcceptTicketParams{Prefer: new("return=representation"), IfMatch: new(`"1"`)})
+	if err != nil || accepted.JSON200 == nil {
+		t.Fatalf("accept: %v %s", err, accepted.GetBody())
+	}
+	if k, err := accepted.JSON200.AsTicket(); err != nil || k.Status != contract.TicketStatusAccepted {
+		t.Fatalf("accepted %+v, %v", k, err)
+	}
+	refused, err := c.RejectTicketWithResponse(t.Context(), id, nil, contract.RejectTicket{Reason: "no oven"})
+	if err != nil || refused.ApplicationProblemJSON409 == nil || refused.ApplicationProblemJSON409.Code != "ticket_accepted" {
+		t.Fatalf("reject: %v %s", err, refused.GetBody())
+	}
+	token := accepted.HTTPResponse.Header.Get("Consistency-Token")
+	list, err := c.ListTicketsWithResponse(t.Context(), &contract.ListTicketsParams{
+		Status: new(contract.TicketStatusAccepted), ConsistencyToken: &token,
+	})
+	if err != nil || list.JSON200 == nil || len(list.JSON200.Data) != 1 || list.JSON200.NextCursor != nil {
+		t.Fatalf("list: %v %s", err, list.GetBody())
+	}
+	got, err := c.GetTicketWithResponse(t.Context(), id, nil)
+	if err != nil || got.JSON200 == nil || got.JSON200.Version != 2 {
+		t.Fatalf("read the ticket: %v %s", err, got.GetBody())
+	}
+	checked.awaitPayments(order, func(all []contract.Payment) bool { return len(all) == 1 && all[0].Version == 2 })
+	payments, err := c.ListOrderPaymentsWithResponse(t.Context(), id, nil)
+	if err != nil || payments.JSON200 == nil || payments.JSON200.Data[0].Status != contract.PaymentProgressDebited {
+		t.Fatalf("read the payments: %v %s", err, payments.GetBody())
+	}
+}
+
 // wantOutcome asks for a write and fails the test unless it succeeds.
 func wantOutcome(t *testing.T, name string, ask func(context.Context) (*http.Response, error)) contract.CommandOutcome {
 	t.Helper()

@@ -134,11 +134,14 @@ func TestConsistencyToken(t *testing.T) {
 		ahead := "Consistency-Token: " + token(order, 99)
 		for _, path := range []string{
 			order, order + "?version=1", order + "/events", "/v1/orders", "/v1/orders/search?q=margherita",
+			order + "/payments", "/v1/tickets", "/v1/tickets/" + newID(),
 		} {
-			begun := time.Now()
-			c.get(path, ahead).wantHeader("Retry-After", "1").wantProblem(http.StatusServiceUnavailable, "views_behind")
-			if waited := time.Since(begun); waited < 300*time.Millisecond {
-				t.Errorf("%s gave up after %s, want the view timeout of 300ms", path, waited)
+			for _, ahead := range []string{ahead, "Consistency-Token: " + tokenOf("ticket-"+newID(), 1), "Consistency-Token: " + tokenOf("payment-"+newID(), 1)} {
+				begun := time.Now()
+				c.get(path, ahead).wantHeader("Retry-After", "1").wantProblem(http.StatusServiceUnavailable, "views_behind")
+				if waited := time.Since(begun); waited < 300*time.Millisecond {
+					t.Errorf("%s gave up after %s, want the view timeout of 300ms", path, waited)
+				}
 			}
 		}
 		c.get(order, "Consistency-Token: "+token("/v1/orders/"+newID(), 1)).wantProblem(http.StatusServiceUnavailable, "views_behind")
@@ -152,11 +155,16 @@ func TestConsistencyToken(t *testing.T) {
 		"has no version":     base64.RawURLEncoding.EncodeToString([]byte("w:x:")),
 		"has a negative one": base64.RawURLEncoding.EncodeToString([]byte("w:x:-1")),
 		"has one too many":   base64.RawURLEncoding.EncodeToString([]byte("w:x:1:2")),
+		"is of a kitchen":    tokenOf("kitchen-"+newID(), 1),
+		"names its order":    tokenOf("order-"+newID(), 1),
+		"has a bad id":       tokenOf("ticket-7", 1),
+		"has an id too many": tokenOf("ticket-"+newID()+newID(), 1),
 	} {
 		t.Run("that "+name+" is answered with 400", func(t *testing.T) {
 			t.Parallel()
 			c := s.client(t)
-			for _, path := range []string{"/v1/orders", "/v1/orders/search?q=a", "/v1/orders/" + newID(), "/v1/orders/" + newID() + "/events"} {
+			for _, path := range []string{"/v1/orders", "/v1/orders/search?q=a", "/v1/orders/" + newID(), "/v1/orders/" + newID() + "/events",
+				"/v1/orders/" + newID() + "/payments", "/v1/tickets", "/v1/tickets/" + newID()} {
 				p := c.get(path, "Consistency-Token: "+bad).wantProblem(http.StatusBadRequest, "invalid_parameter")
 				wantPointer(t, p, "/header/Consistency-Token")
 			}
@@ -165,9 +173,10 @@ func TestConsistencyToken(t *testing.T) {
 }
 
 // token makes the Consistency-Token of an order at a version.
-func token(order string, version int) string {
-	id := order[len(order)-36:]
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "w:%s:%d", id, version))
+func token(order string, version int) string { return tokenOf(order[len(order)-36:], version) }
+
+func tokenOf(stream string, version int) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "w:%s:%d", stream, version))
 }
 
 func TestEveryReaderSeesTheirOwnWrites(t *testing.T) {

@@ -42,13 +42,14 @@ func ConsistencyToken(o es.Outcome) string {
 // ParseConsistencyToken returns the stream and the version that a token stands for.
 func ParseConsistencyToken(token string) (es.Stream, es.Version, error) {
 	of, version, ok := OpenToken("w", token)
-	if CanonicalID(of) {
-		of = command.Category + "-" + of
+	switch {
+	case !ok || version < 0:
+	case CanonicalID(of):
+		return es.StreamOf(command.Category, of), es.Version(version), nil
+	case participant.MatchString(of):
+		return es.Stream(of), es.Version(version), nil
 	}
-	if !ok || version < 0 || !viewed.MatchString(of) {
-		return "", 0, BadParameter("/header/Consistency-Token", "was not made by this service")
-	}
-	return es.Stream(of), es.Version(version), nil
+	return "", 0, BadParameter("/header/Consistency-Token", "was not made by this service")
 }
 
 const idForm = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
@@ -56,8 +57,8 @@ const idForm = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
 var (
 	canonicalID = regexp.MustCompile(`^` + idForm + `$`)
 
-	// viewed is how the streams look that views follow.
-	viewed = regexp.MustCompile(`^(?:` + command.Category + `|` + payment.Category + `|` + ticket.Category + `)-` + idForm + `$`)
+	// participant is how the streams of payments and tickets look.
+	participant = regexp.MustCompile(`^(?:` + payment.Category + `|` + ticket.Category + `)-` + idForm + `$`)
 )
 
 // CanonicalID tells whether a text is an id as they are kept.

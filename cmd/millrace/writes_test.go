@@ -145,7 +145,7 @@ func TestWrites(t *testing.T) {
 				t.Errorf("%s comes from command %s, want %s", e.Type, e.Metadata["command_id"], submit.CommandID)
 			}
 		}
-		for i, process := range map[int]string{3: "process:payments", 4: "process:checkout"} {
+		for i, process := range map[int]string{3: "process:checkout", 4: "process:checkout"} {
 			e := events[i]
 			if e.Metadata["actor"] != process {
 				t.Errorf("%s was asked for by %s, want %s", e.Type, e.Metadata["actor"], process)

@@ -21,13 +21,13 @@ var (
 	partBack        = payment.Refunded{PaymentID: "pay-1", OrderID: "7", RefundID: "re-1", Amount: one, Reference: "r", At: at(4)}
 	notBack         = payment.RefundRefused{PaymentID: "pay-1", OrderID: "7", RefundID: "re-1", Amount: one, Reason: "closed", At: at(4)}
 
-	debitDone    = command.ConfirmDebit{Payment: "pay-1", Reference: "gw-pay-1"}
-	refundDone   = command.ConfirmRefund{Payment: "pay-1", Refund: "re-1", Reference: "gw-re-1"}
-	debitNo      = command.DeclineDebit{Payment: "pay-1", Reason: "card_declined"}
-	refundNo     = command.RefuseRefund{Payment: "pay-1", Refund: "re-1", Reason: "card_declined"}
-	askedCharge  = []string{"find charge pay-1", "charge pay-1 for 7 by tok_ok: 1000 EUR"}
-	askedRefund  = []string{"find refund re-1", "refund re-1 of pay-1: 100 EUR (cold)"}
-	cardDeclined = fmt.Errorf("no: %w", process.Declined{Reason: "card_declined"})
+	debitDone       = command.ConfirmDebit{Payment: "pay-1", Reference: "gw-pay-1"}
+	refundDone      = command.ConfirmRefund{Payment: "pay-1", Refund: "re-1", Reference: "gw-re-1"}
+	debitNo         = command.DeclineDebit{Payment: "pay-1", Reason: "card_declined"}
+	refundNo        = command.RefuseRefund{Payment: "pay-1", Refund: "re-1", Reason: "card_declined"}
+	askedCharge     = []string{"find charge pay-1", "charge pay-1 for 7 by tok_ok: 1000 EUR"}
+	askedRefund     = []string{"find refund re-1", "refund re-1 of pay-1: 100 EUR (cold)"}
+	errCardDeclined = fmt.Errorf("no: %w", process.Declined{Reason: "card_declined"})
 )
 
 // vault is a gateway that does what it is told and writes down what it is asked for.
@@ -104,19 +104,19 @@ func TestCashierAsksTheGateway(t *testing.T) {
 		then  []es.Command
 	}{
 		"for money, which comes":      {vault{}, nil, debitRequested, askedCharge, say(debitDone)},
-		"for money, which is refused": {vault{answer: cardDeclined}, nil, debitRequested, askedCharge, say(debitNo)},
+		"for money, which is refused": {vault{answer: errCardDeclined}, nil, debitRequested, askedCharge, say(debitNo)},
 		"to give money back":          {vault{}, story(debited), refundRequested, askedRefund, say(refundDone)},
-		"to give it back, in vain":    {vault{answer: cardDeclined}, story(debited), refundRequested, askedRefund, say(refundNo)},
+		"to give it back, in vain":    {vault{answer: errCardDeclined}, story(debited), refundRequested, askedRefund, say(refundNo)},
 		"for nothing more":            {vault{}, nil, debited, nil, nil},
 		"what it knows, after a crash": {vault{done: map[string]error{"pay-1": nil}}, nil, debitRequested,
 			[]string{"find charge pay-1"}, say(debitDone)},
-		"what it has refused, after a crash": {vault{done: map[string]error{"pay-1": cardDeclined}}, nil, debitRequested,
+		"what it has refused, after a crash": {vault{done: map[string]error{"pay-1": errCardDeclined}}, nil, debitRequested,
 			[]string{"find charge pay-1"}, say(debitNo)},
 		"what it has given back, after a crash": {vault{done: map[string]error{"re-1": nil}}, nil, refundRequested,
 			[]string{"find refund re-1"}, say(refundDone)},
 		"what has become of it, when the answer gets lost": {vault{lost: errBroken}, nil, debitRequested,
 			append(askedCharge, "find charge pay-1"), say(debitDone)},
-		"what has become of it, when a no gets lost": {vault{answer: cardDeclined, lost: errBroken}, nil, debitRequested,
+		"what has become of it, when a no gets lost": {vault{answer: errCardDeclined, lost: errBroken}, nil, debitRequested,
 			append(askedCharge, "find charge pay-1"), say(debitNo)},
 		"and finds that it never heard of it": {vault{answer: errBroken}, nil, debitRequested,
 			append(askedCharge, "find charge pay-1"), nil},

@@ -111,10 +111,14 @@ func TestMessages(t *testing.T) {
 			if len(examples) == 0 {
 				t.Errorf("%s has no example", name)
 			}
-			schema := compiled(t, document, "/components/messages/"+name+"/payload")
 			for _, example := range examples {
-				if err := schema.Validate(example.(map[string]any)["payload"]); err != nil {
-					t.Errorf("%s: %#v", name, err)
+				for part, value := range example.(map[string]any) {
+					if part != "payload" && part != "headers" {
+						continue
+					}
+					if err := compiled(t, document, "/components/messages/"+name+"/"+part).Validate(value); err != nil {
+						t.Errorf("%s: %#v", name, err)
+					}
 				}
 			}
 		}

@@ -31,11 +31,17 @@ func (r *recorder) Publish(topic string, sent ...*message.Message) error {
 // Close implements message.Publisher.
 func (*recorder) Close() error { return nil }
 
-// carried returns what a command or an event is on the wire.
+// The ids of the store that sends, and of one that it writes letters to.
+const (
+	here  = "k3vq7n2xw5cjd4thzbm6yfra2e"
+	other = "t6pz4m7gyc2hrw3ndxq5vbfk7s"
+)
+
+// carried returns what a command, an event or a letter is on the wire.
 func carried(t *testing.T, v any) *recorder {
 	t.Helper()
 	r := &recorder{}
-	bus, err := messages.NewBus(messages.BusConfig{Store: "store-1", Commands: r, Events: r, Log: watermill.NopLogger{}})
+	bus, err := messages.NewBus(messages.BusConfig{Store: here, Commands: r, Events: r, Log: watermill.NopLogger{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +50,12 @@ func carried(t *testing.T, v any) *recorder {
 		err = bus.Send(t.Context(), v)
 	case es.Record:
 		err = bus.Publish(t.Context(), []es.Record{v})
+	case es.Question:
+		err = bus.Ask(t.Context(), v)
+	case es.Answer:
+		err = bus.Answer(t.Context(), other, v)
+	case es.Outcome:
+		err = bus.Tell(t.Context(), other, v)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +81,7 @@ func (c contract) headers(schema object) (all, required []string) {
 	}
 	slices.Sort(all)
 	slices.Sort(required)
-	return all, required
+	return slices.Compact(all), slices.Compact(required)
 }
 
 // fill gives every field below a value something that is not its zero value.

@@ -40,8 +40,8 @@ type field struct {
 func fieldsOf(of reflect.Type) map[string]field {
 	fields := map[string]field{}
 	for _, f := range reflect.VisibleFields(of) {
-		if f.Anonymous || !f.IsExported() {
-			continue
+		if f.Anonymous || !f.IsExported() || of == reflect.TypeFor[es.Metadata]() && f.Name == "Origin" {
+			continue // a store tells only of what was made in it
 		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		fields[name] = field{f.Type, strings.Contains(options, "omit")}
@@ -52,6 +52,9 @@ func fieldsOf(of reflect.Type) map[string]field {
 // compare reports where a schema is not that of a type.
 func (c contract) compare(where string, schema object, of reflect.Type) {
 	c.Helper()
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
 	schema = c.resolve(schema)
 	want := object{}
 	switch {
@@ -59,12 +62,18 @@ func (c contract) compare(where string, schema object, of reflect.Type) {
 		want["type"], want["format"] = "string", "date-time"
 	case of.Kind() == reflect.String:
 		want["type"] = "string"
-	case of.Kind() == reflect.Int64:
+	case of == reflect.TypeFor[[]byte]():
+		want["type"], want["contentEncoding"] = "string", "base64"
+	case of.Kind() == reflect.Int, of.Kind() == reflect.Int64:
 		want["type"], want["format"] = "integer", "int64"
 	case of.Kind() == reflect.Slice:
 		want["type"] = "array"
 		items, _ := schema["items"].(object)
 		c.compare(where+"[]", items, of.Elem())
+	case of.Kind() == reflect.Map:
+		want["type"] = "object"
+		values, _ := schema["additionalProperties"].(object)
+		c.compare(where+"{}", values, of.Elem())
 	case of.Kind() == reflect.Struct:
 		want["type"] = "object"
 		c.compareFields(where, schema, of)

@@ -50,14 +50,18 @@ func TestProcessesHearWhatTheContractSays(t *testing.T) {
 	}
 }
 
-func TestProcessesSendWhatTheContractSays(t *testing.T) {
+func TestRolesSendWhatTheContractSays(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
-	for role, files := range map[string]string{
-		"processes": "checkout*.go", "payments": "cashier*.go", "restaurant": "kitchen*.go",
+	for role, files := range map[string][]string{
+		"api":        {"../httpapi/*.go", "../adminapi/*.go"},
+		"processes":  {"../../app/process/checkout*.go"},
+		"payments":   {"../../app/process/cashier*.go"},
+		"restaurant": {"../../app/process/kitchen*.go"},
+		"commands":   nil, "events": nil, "relay": nil,
 	} {
 		got, _ := c.by(role, false)
-		if want := commandsMadeIn(t, "../../app/process/"+files); !slices.Equal(got, want) {
+		if want := commandsMadeIn(t, files); !slices.Equal(got, want) {
 			t.Errorf("%s sends\n\t%v by the contract, and the code makes\n\t%v", role, got, want)
 		}
 	}
@@ -80,18 +84,66 @@ func TestRolesCarryOutTheCommandsForTheirOwnAggregates(t *testing.T) {
 	}
 }
 
-// commandsMadeIn returns the types of the commands for which the files of a pattern
+// Whoever carries commands out tells what became of them to whoever may have sent
+// them, and whoever asks gets answers.
+func TestLettersGoBackToWhoWantsThem(t *testing.T) {
+	t.Parallel()
+	c := readContract(t)
+	var carryOut []string
+	sendAny := []string{"relay"} // which sends again what another role has sent
+	for _, tag := range c.at("/info")["tags"].([]any) {
+		role := tag.(object)["name"].(string)
+		if carriedOut, _ := c.by(role, true); len(carriedOut) > 0 {
+			carryOut = append(carryOut, role)
+		}
+		if sent, _ := c.by(role, false); len(sent) > 0 {
+			sendAny = append(sendAny, role)
+		}
+	}
+	for _, test := range []struct {
+		what      string
+		got, want []string
+	}{
+		{"tell outcomes", c.who(false, "millrace.outcome"), carryOut},
+		{"hear outcomes", c.who(true, "millrace.outcome"), sendAny},
+		{"answer questions", c.who(false, "millrace.answer"), c.who(true, "millrace.question")},
+		{"hear answers", c.who(true, "millrace.answer"), c.who(false, "millrace.question")},
+	} {
+		slices.Sort(test.want)
+		if !slices.Equal(test.got, test.want) {
+			t.Errorf("the roles %v %s, want %v", test.got, test.what, test.want)
+		}
+	}
+}
+
+// who returns the roles that send, or receive, a message.
+func (c contract) who(receives bool, message string) (roles []string) {
+	c.Helper()
+	for _, o := range c.operations() {
+		if o.receives == receives && slices.Contains(o.messages, message) {
+			roles = append(roles, o.roles...)
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles)
+}
+
+// commandsMadeIn returns the types of the commands for which the files of some patterns
 // have a literal, tests left out.
-func commandsMadeIn(t *testing.T, pattern string) (types []string) {
+func commandsMadeIn(t *testing.T, patterns []string) (types []string) {
 	t.Helper()
 	all, _ := catalogues()
 	byName := map[string]string{}
 	for name, c := range all {
 		byName[reflect.TypeOf(c).Name()] = name
 	}
-	files, err := filepath.Glob(pattern)
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Errorf("%s finds %d files (%v)", pattern, len(found), err)
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {

@@ -73,7 +73,7 @@ func (c contract) resolve(o object) object {
 	return o
 }
 
-// kind returns the messages of a kind, commands or events, by their names.
+// kind returns the messages of a kind, commands, events or letters, by their names.
 func (c contract) kind(kind string) map[string]object {
 	c.Helper()
 	all := map[string]object{}
@@ -144,31 +144,34 @@ func TestContractHasAChannelForEveryCommandAndOneForAllEvents(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	commands, events := catalogues()
-	wantExchange := func(channel object, want string) {
-		t.Helper()
-		bindings := c.resolve(channel["bindings"].(object))
-		if got := bindings["amqp"].(object)["exchange"].(object)["name"]; got != want {
-			t.Errorf("%s goes to the exchange %v, want %s", channel["address"], got, want)
-		}
-	}
 	for name := range commands {
 		channel := c.at("/channels/" + name)
 		if got := names(channel["messages"].(object)); channel["address"] != messages.CommandTopic(name) || !slices.Equal(got, []string{name}) {
 			t.Errorf("the channel of %s is at %v and has %v", name, channel["address"], got)
 		}
-		wantExchange(channel, strings.TrimSuffix(messages.CommandTopic(name), "."+name))
+		c.wantExchange(channel, messages.CommandTopic(""))
 	}
 	channel := c.at("/channels/events")
 	if got, want := names(channel["messages"].(object)), names(events); channel["address"] != messages.EventsTopic || !slices.Equal(got, want) {
 		t.Errorf("the channel of events is at %v and has\n\t%v, want\n\t%v", channel["address"], got, want)
 	}
-	wantExchange(channel, messages.EventsTopic)
+	c.wantExchange(channel, messages.EventsTopic)
 	for name := range c.at("/channels") {
 		for key := range channelMessages(c, name) {
 			if ref := c.at("/channels/" + name)["messages"].(object)[key].(object)["$ref"]; ref != "#/components/messages/"+key {
 				t.Errorf("%s in the channel %s is %v", key, name, ref)
 			}
 		}
+	}
+}
+
+// wantExchange wants a channel to be in an exchange of RabbitMQ, which is a topic
+// without what comes after the family.
+func (c contract) wantExchange(channel object, want string) {
+	c.Helper()
+	bindings, want := c.resolve(channel["bindings"].(object)), strings.TrimSuffix(want, ".")
+	if got := bindings["amqp"].(object)["exchange"].(object)["name"]; got != want {
+		c.Errorf("%s goes to the exchange %v, want %s", channel["address"], got, want)
 	}
 }
 

@@ -87,7 +87,7 @@ func TestGeneratedClient(t *testing.T) {
 
 func TestGeneratedClientForParticipants(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, byHand)
 	p := participate(t, s)
 	checked := s.client(t)
 	c, err := contract.NewClientWithResponses(s.public+"/v1", contract.WithHTTPClient(checked.http))

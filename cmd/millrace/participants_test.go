@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,8 +16,11 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// participants are payments and the restaurant, in the hands of a test: they carry
-// out what is asked of them, and nothing happens by itself.
+// byHand has a gateway that nobody answers at, and a restaurant that waits for people,
+// so that nothing happens to payments and tickets by itself.
+func byHand(c *config) { c.Gateway, c.Restaurant = "http://127.0.0.1:1", "by-hand" }
+
+// participants are payments and the restaurant, in the hands of a test.
 type participants struct {
 	testing.TB
 	store    *sqlstore.Store
@@ -26,8 +28,8 @@ type participants struct {
 	handlers map[string]command.Handler // by what commands of theirs begin with
 }
 
-// participate carries out commands for payments and tickets on a service's store
-// until the test is over.
+// participate lets a test decide what happens to payments and tickets of a service
+// that does nothing by itself.
 func participate(t testing.TB, s *service) *participants {
 	t.Helper()
 	store, err := sqlstore.Open(t.Context(), s.config.Store)
@@ -53,40 +55,12 @@ func participate(t testing.TB, s *service) *participants {
 		Store: store, Journal: store, Codec: tickets, Now: time.Now, NewID: newID, Retries: 20,
 	}), p.commands)
 
-	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	work.Go(func() { p.run(ctx) })
 	t.Cleanup(func() {
-		cancel()
-		work.Wait()
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return p
-}
-
-// run carries out what was accepted, time and again until ctx is done.
-func (p *participants) run(ctx context.Context) {
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-		}
-		accepted, err := p.store.Unfinished(ctx, time.Now().Add(time.Minute), es.Envelope{}, 100)
-		for _, c := range accepted {
-			if err == nil {
-				_, err = p.handle(ctx, c)
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			p.Errorf("carry out what was accepted: %v", err)
-			return
-		}
-	}
 }
 
 // handle carries out a command, if it is theirs.

@@ -17,7 +17,7 @@ func euros(cents int64) money.Money { return money.Money{Amount: cents, Currency
 
 func TestOperatorsGiveMoneyBack(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, byHand)
 	p := participate(t, s)
 	cold := fields{"reason": "cold"}
 	some := func(cents int) fields {

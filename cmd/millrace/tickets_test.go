@@ -17,7 +17,7 @@ func aTicket() string { return "/v1/tickets/" + newID() }
 
 func TestTicketAnswers(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, byHand)
 	p := participate(t, s)
 	no := fields{"reason": "no oven"}
 
@@ -159,7 +159,7 @@ func TestTicketAnswers(t *testing.T) {
 
 func TestTicketReads(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, byHand)
 	p := participate(t, s)
 	c := s.client(t)
 	path := p.open(c, c.create())
@@ -181,7 +181,7 @@ func TestTicketReads(t *testing.T) {
 
 func TestTicketLists(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, byHand)
 	p := participate(t, s)
 	c := s.client(t)
 	if list := c.get("/v1/tickets").want(http.StatusOK).ticketList(); len(list.Data) > 0 || list.NextCursor != nil {
@@ -221,7 +221,7 @@ func TestTicketLists(t *testing.T) {
 // A token of any write makes any read wait, whatever that reads.
 func TestTokensOfTicketsWorkOnEveryRead(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, byHand)
 	p := participate(t, s)
 	c := s.client(t)
 	order := createAndWait(c)
@@ -248,7 +248,7 @@ func TestTokensOfTicketsWorkOnEveryRead(t *testing.T) {
 
 func TestEventStreamHasWhatHappensToPaymentsAndTickets(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, byHand)
 	p := participate(t, s)
 	c := s.client(t)
 	order := c.create()
@@ -282,7 +282,7 @@ func TestEventStreamHasWhatHappensToPaymentsAndTickets(t *testing.T) {
 
 func TestPaymentsOfAnOrder(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, byHand)
 	p := participate(t, s)
 	c := s.client(t)
 	order, other := createAndWait(c), createAndWait(c)

@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // registers the driver
+	sqlite3 "modernc.org/sqlite" // registers the driver
+	sqlite3lib "modernc.org/sqlite/lib"
 )
 
 var sqlite = dialect{
@@ -19,7 +21,7 @@ var sqlite = dialect{
 	goose:      goose.DialectSQLite3,
 	open:       openSQLite,
 	check:      checkSQLite,
-	once:       func(_ context.Context, _ *sql.DB, run func() error) error { return run() },
+	once:       onceSQLite,
 	writers:    1,
 	begin:      "BEGIN IMMEDIATE",
 	now:        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
@@ -104,9 +106,48 @@ func openSQLite(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// checkSQLite asks what is in force, rather than what was asked for: a file
-// system may not support WAL.
+// onceSQLite runs a function that changes the schema. Several processes may begin with
+// it at the same time: each step is a transaction, so that whoever comes second fails
+// by it and finds, at the next try, that it was made.
+func onceSQLite(ctx context.Context, _ *sql.DB, run func() error) error {
+	return persist(ctx, 2*time.Second, run)
+}
+
+// persist tries something for a time until it succeeds.
+func persist(ctx context.Context, enough time.Duration, try func() error) error {
+	end := time.Now().Add(enough)
+	for {
+		err := try()
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// checkSQLite waits for a file that another process is making just now: whoever makes
+// it a WAL needs it alone, and the time that a connection waits is not for that.
 func checkSQLite(ctx context.Context, db *sql.DB) error {
+	var durable error
+	err := persist(ctx, 5*time.Second, func() error {
+		err := inForceSQLite(ctx, db)
+		var busy *sqlite3.Error
+		if errors.As(err, &busy) && busy.Code()&0xff == sqlite3lib.SQLITE_BUSY {
+			return err
+		}
+		durable = err
+		return nil
+	})
+	return errors.Join(err, durable)
+}
+
+// inForceSQLite asks what is in force, rather than what was asked for: a file
+// system may not support WAL.
+func inForceSQLite(ctx context.Context, db *sql.DB) error {
 	var (
 		journal     string
 		synchronous int

@@ -44,7 +44,7 @@ func (p Processes[S]) Load(ctx context.Context, ids []string) (map[string]es.Ins
 	found := make(map[string]es.Instance[S], len(ids))
 	for part := range slices.Chunk(ids, maxKeys) {
 		args := fill(part)
-		rows, err := p.Store.query(ctx, `SELECT id, version, state, steps, timers, correlation_id, started_at
+		rows, err := p.Store.query(ctx, `SELECT id, version, state, steps, timers, done, waits, trouble, correlation_id, started_at
 			FROM processes WHERE id IN (`+list("?", ",", len(args))+") AND name = ?", append(args, p.Name)...)
 		if err != nil {
 			return nil, err
@@ -65,10 +65,12 @@ func scanInstances[S any](rows *sql.Rows, found map[string]es.Instance[S]) error
 			state, steps, timers []byte
 			at                   int64
 		)
-		if err := rows.Scan(&id, &i.Version, &state, &steps, &timers, &i.CorrelationID, &at); err != nil {
+		err := rows.Scan(&id, &i.Version, &state, &steps, &timers, &i.Standing.Done, &i.Standing.Waits,
+			&i.Standing.Trouble, &i.CorrelationID, &at)
+		if err != nil {
 			return err
 		}
-		err := errors.Join(json.Unmarshal(state, &i.State), json.Unmarshal(steps, &i.Steps), json.Unmarshal(timers, &i.Timers))
+		err = errors.Join(json.Unmarshal(state, &i.State), json.Unmarshal(steps, &i.Steps), json.Unmarshal(timers, &i.Timers))
 		if err != nil {
 			return fmt.Errorf("decode the process %s: %w", id, err)
 		}

@@ -183,19 +183,33 @@ func (m *Manager[S]) save(ctx context.Context, moves []Move[S]) (again []Move[S]
 // Fire lets a process see those of its timers whose time has come. A timer fires once,
 // however often and by how many this is called.
 func (m *Manager[S]) Fire(ctx context.Context, id string) error {
-	return m.change(ctx, id, func(move Move[S]) (Move[S], error) {
-		for {
-			t, ok := firstDue(move.Timers, m.now())
-			if !ok {
-				return move, nil
-			}
-			next, err := m.elapse(ctx, move, t)
-			if err != nil {
-				return move, err
-			}
-			move = next
+	for {
+		were, err := m.Processes.Load(ctx, []string{id})
+		if err != nil {
+			return fmt.Errorf("load %s %s: %w", m.Process.Name, id, err)
 		}
-	})
+		move, stuck := m.elapseAll(ctx, m.begin(id, were[id]))
+		again, err := m.save(ctx, []Move[S]{move})
+		if err := errors.Join(stuck, err); err != nil || len(again) == 0 {
+			return err
+		}
+	}
+}
+
+// elapseAll lets a process see all timers that are due. With an error comes how far it
+// got, which is kept.
+func (m *Manager[S]) elapseAll(ctx context.Context, move Move[S]) (Move[S], error) {
+	for {
+		t, ok := firstDue(move.Timers, m.now())
+		if !ok {
+			return move, nil
+		}
+		next, err := m.elapse(ctx, move, t)
+		if err != nil {
+			return move, err
+		}
+		move = next
+	}
 }
 
 func firstDue(timers []Timer, now time.Time) (first Timer, ok bool) {
@@ -210,32 +224,5 @@ func firstDue(timers []Timer, now time.Time) (first Timer, ok bool) {
 // Retry asks a process to try again what it waits for. Whoever fires timers lets it
 // see that, next. It returns ErrNoProcess if there is none with this id.
 func (m *Manager[S]) Retry(ctx context.Context, id string) error {
-	return m.change(ctx, id, func(move Move[S]) (Move[S], error) {
-		if move.From == 0 {
-			return move, ErrNoProcess
-		}
-		if slices.ContainsFunc(move.Timers, isRetry) {
-			return move, nil // somebody has asked already
-		}
-		move.Version++
-		move.Timers = append(m.timers(move), Timer{retryTimer, m.now()})
-		move.Standing = m.Process.Standing(move.State)
-		return move, nil
-	})
-}
-
-// change moves one process, again on its fresh state when somebody else was faster.
-// With an error of the change comes how far it got, which is kept.
-func (m *Manager[S]) change(ctx context.Context, id string, change func(Move[S]) (Move[S], error)) error {
-	for {
-		were, err := m.Processes.Load(ctx, []string{id})
-		if err != nil {
-			return fmt.Errorf("load %s %s: %w", m.Process.Name, id, err)
-		}
-		move, stuck := change(m.begin(id, were[id]))
-		again, err := m.save(ctx, []Move[S]{move})
-		if err := errors.Join(stuck, err); err != nil || len(again) == 0 {
-			return err
-		}
-	}
+	return Retry(ctx, m.Processes, id, m.now())
 }

@@ -13,11 +13,6 @@ import (
 // so those in between go first.
 const maxSteps = 200
 
-// retryTimer is a timer that the manager sets itself, when it is asked to retry.
-const retryTimer = "process.retry"
-
-func isRetry(t Timer) bool { return t.Name == retryTimer }
-
 // see returns a move after one more input, with the reaction to it. A panic in the
 // process is an error like any other.
 func (m *Manager[S]) see(ctx context.Context, move Move[S], in input) (next Move[S], err error) {

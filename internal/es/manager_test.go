@@ -25,7 +25,7 @@ func TestManagerLetsAProcessSeeSeveralStreamsInTheOrderOfTheirTimes(t *testing.T
 	if want := map[es.Stream]es.Version{"order-7": 2, "payment-7": 1}; !reflect.DeepEqual(s.kept.seen, want) || s.kept.saves != 1 {
 		t.Errorf("seen are %v after %d saves, want %v after one", s.kept.seen, s.kept.saves, want)
 	}
-	if got, want := s.kept.standing["7"], (es.Standing{Waits: "3"}); got != want {
+	if got, want := s.kept.instance("7").Standing, (es.Standing{Waits: "3"}); got != want {
 		t.Errorf("the standing is %+v, want %+v", got, want)
 	}
 	i := s.kept.instance("7")

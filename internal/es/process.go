@@ -86,6 +86,7 @@ type Instance[S any] struct {
 	State         S
 	Version       Version // grows with everything that it sees
 	Timers        []Timer // what it waits for
+	Standing      Standing
 	Steps         []ProcessStep
 	CorrelationID string // of the request that began it
 	StartedAt     time.Time
@@ -114,9 +115,8 @@ type Move[S any] struct {
 	ID   string
 	From Version
 	Instance[S]
-	Seen     map[Stream]Version // how far it has seen streams now; the others are as before
-	Standing Standing
-	Send     []Envelope
+	Seen map[Stream]Version // how far it has seen streams now; the others are as before
+	Send []Envelope
 }
 
 // DueProcess is a process and when its next timer is due.

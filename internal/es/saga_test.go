@@ -149,7 +149,6 @@ func at(seconds int, stream es.Stream, v es.Version, n int) es.Record {
 type drawer struct {
 	mu        sync.Mutex
 	instances map[string][]byte // as JSON, so that nobody changes what is kept
-	standing  map[string]es.Standing
 	seen      map[es.Stream]es.Version
 	sent      []es.Envelope
 	saves     int
@@ -225,9 +224,9 @@ func (d *drawer) put(m es.Move[saga]) bool {
 		panic(err)
 	}
 	if d.instances == nil {
-		d.instances, d.standing, d.seen = map[string][]byte{}, map[string]es.Standing{}, map[es.Stream]es.Version{}
+		d.instances, d.seen = map[string][]byte{}, map[es.Stream]es.Version{}
 	}
-	d.instances[m.ID], d.standing[m.ID] = data, m.Standing
+	d.instances[m.ID] = data
 	maps.Copy(d.seen, m.Seen)
 	d.sent = append(d.sent, m.Send...)
 	d.saves++

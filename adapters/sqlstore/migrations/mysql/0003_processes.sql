@@ -20,8 +20,7 @@ CREATE TABLE processes (
     updated_at     BIGINT         NOT NULL,
     PRIMARY KEY (id, name),
     KEY processes_due (name, due_at, id),
-    KEY processes_newest (started_at, id, name),
-    KEY processes_open (done, started_at, id, name)
+    KEY processes_newest (name, done, started_at, id)
 ) ENGINE = InnoDB;
 
 -- How far each process manager has seen a stream, and which process that belongs to.

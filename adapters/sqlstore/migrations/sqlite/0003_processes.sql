@@ -21,8 +21,7 @@ CREATE TABLE processes (
     PRIMARY KEY (id, name)
 ) WITHOUT ROWID;
 CREATE INDEX processes_due ON processes (name, due_at, id);
-CREATE INDEX processes_newest ON processes (started_at, id, name);
-CREATE INDEX processes_open ON processes (done, started_at, id, name);
+CREATE INDEX processes_newest ON processes (name, done, started_at, id);
 
 -- How far each process manager has seen a stream, and which process that belongs to.
 CREATE TABLE process_streams (

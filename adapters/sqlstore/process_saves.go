@@ -73,12 +73,8 @@ func processSaveOf[S any](name string, m es.Move[S]) (processSave, error) {
 	if err != nil {
 		return s, fmt.Errorf("the timers: %w", err)
 	}
-	done := 0
-	if m.Standing.Done {
-		done = 1
-	}
 	s.row = []any{
-		state, steps, timers, dueAt(m.Timers), done, m.Standing.Waits, m.Standing.Trouble, m.CorrelationID,
+		state, steps, timers, dueAt(m.Timers), truth(m.Standing.Done), m.Standing.Waits, m.Standing.Trouble, m.CorrelationID,
 		m.StartedAt.UnixMicro(), time.Now().UnixMicro(),
 	}
 	for stream, v := range m.Seen {

@@ -39,24 +39,27 @@ func (p Processes[S]) Seen(ctx context.Context, streams []es.Stream) (map[es.Str
 	return seen, nil
 }
 
+const instanceColumns = "id, version, state, steps, timers, done, waits, trouble, correlation_id, started_at"
+
 // Load implements es.Processes.
 func (p Processes[S]) Load(ctx context.Context, ids []string) (map[string]es.Instance[S], error) {
 	found := make(map[string]es.Instance[S], len(ids))
 	for part := range slices.Chunk(ids, maxKeys) {
 		args := fill(part)
-		rows, err := p.Store.query(ctx, `SELECT id, version, state, steps, timers, done, waits, trouble, correlation_id, started_at
-			FROM processes WHERE id IN (`+list("?", ",", len(args))+") AND name = ?", append(args, p.Name)...)
+		rows, err := p.Store.query(ctx, "SELECT "+instanceColumns+" FROM processes WHERE id IN ("+list("?", ",", len(args))+") AND name = ?",
+			append(args, p.Name)...)
 		if err != nil {
 			return nil, err
 		}
-		if err := scanInstances(rows, found); err != nil {
+		if err := eachInstance(rows, func(i es.Instance[S], id string) { found[id] = i }); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
-func scanInstances[S any](rows *sql.Rows, found map[string]es.Instance[S]) error {
+// eachInstance reads rows of instanceColumns, after what stands before them.
+func eachInstance[S any](rows *sql.Rows, each func(i es.Instance[S], id string), before ...any) error {
 	defer rows.Close()
 	for rows.Next() {
 		var (
@@ -65,8 +68,8 @@ func scanInstances[S any](rows *sql.Rows, found map[string]es.Instance[S]) error
 			state, steps, timers []byte
 			at                   int64
 		)
-		err := rows.Scan(&id, &i.Version, &state, &steps, &timers, &i.Standing.Done, &i.Standing.Waits,
-			&i.Standing.Trouble, &i.CorrelationID, &at)
+		err := rows.Scan(append(slices.Clip(before), &id, &i.Version, &state, &steps, &timers,
+			&i.Standing.Done, &i.Standing.Waits, &i.Standing.Trouble, &i.CorrelationID, &at)...)
 		if err != nil {
 			return err
 		}
@@ -75,7 +78,7 @@ func scanInstances[S any](rows *sql.Rows, found map[string]es.Instance[S]) error
 			return fmt.Errorf("decode the process %s: %w", id, err)
 		}
 		i.StartedAt = time.UnixMicro(at).UTC()
-		found[id] = i
+		each(i, id)
 	}
 	return errors.Join(rows.Err(), rows.Close())
 }

@@ -50,6 +50,6 @@ the flag's name in capitals; the flag wins. "millrace config" shows what is in f
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(serveCommand(), migrateCommand(), readyCommand(), configCommand(), deadLettersCommand(),
-		gatewaySimulatorCommand(), versionCommand())
+		processesCommand(), gatewaySimulatorCommand(), versionCommand())
 	return root
 }

@@ -1,5 +1,5 @@
 // Package adminapi is the port for those who run the service: health, metrics,
-// profiles and refunds, on a listener of its own.
+// profiles, refunds and what processes are doing, on a listener of its own.
 package adminapi
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/ports/httpkit"
 )
 
@@ -31,6 +32,12 @@ type Config struct {
 	Gateway http.Handler
 
 	Log *slog.Logger
+
+	// Processes knows what processes are doing, and Retry asks one to try again. It
+	// returns es.ErrNoProcess if there is none.
+	Processes query.Processes
+	Retry     func(ctx context.Context, name, id string) error
+	Now       func() time.Time
 }
 
 // New returns the handler for the admin listener.
@@ -53,6 +60,7 @@ func New(c Config) http.Handler {
 		r.Mount("/gateway", http.StripPrefix("/gateway", c.Gateway))
 	}
 	r.Handle("/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
+	c.processes(r)
 	r.HandleFunc("/debug/pprof/", pprof.Index)
 	r.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	r.HandleFunc("/debug/pprof/trace", pprof.Trace)

@@ -129,7 +129,7 @@ func savedProcess(t *testing.T, s Store, of ProcessesOf) {
 	must(t, MoveOne(t.Context(), p, first))
 	wantProcess(t, p, first)
 	second := MoveOf("1", 3, 4, State{Count: -1}) // what is gone from it is gone
-	second.StartedAt, second.CorrelationID, second.Standing = first.StartedAt, first.CorrelationID, es.Standing{Done: true}
+	second.StartedAt, second.CorrelationID, second.Standing = first.StartedAt, "another", es.Standing{Done: true}
 	must(t, MoveOne(t.Context(), p, second))
 	wantProcess(t, p, second)
 }

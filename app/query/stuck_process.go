@@ -1,0 +1,92 @@
+package query
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/internal/es"
+)
+
+// stuckAfter is how long a command may be without an outcome, and a timer overdue,
+// before somebody should look.
+const stuckAfter = time.Minute
+
+// SentBy is a command that a process has sent, and when.
+type SentBy struct {
+	es.SentCommand
+	At time.Time
+}
+
+// Stuck says why a process does not get on without help, in words. It says nothing
+// about one that is done or that merely waits.
+func (p ProcessRow) Stuck(now time.Time) []string {
+	if p.Instance.Standing.Done {
+		return nil
+	}
+	var why []string
+	if trouble := p.Instance.Standing.Trouble; trouble != "" {
+		why = append(why, trouble)
+	}
+	for _, c := range p.latest() {
+		o, decided := p.Outcomes[c.ID]
+		switch {
+		case o.Status == es.StatusFailed:
+			why = append(why, fmt.Sprintf("command %s %s failed%s", c.Type, c.ID, because(o.Problem)))
+		case !decided && now.Sub(c.At) > stuckAfter:
+			why = append(why, fmt.Sprintf("command %s %s has no outcome since %s", c.Type, c.ID, second(c.At)))
+		}
+	}
+	for _, t := range p.Instance.Timers {
+		if now.Sub(t.At) > stuckAfter {
+			why = append(why, fmt.Sprintf("timer %s is overdue since %s", t.Name, second(t.At)))
+		}
+	}
+	for _, l := range p.Letters {
+		reason, _, _ := strings.Cut(l.Error, "\n")
+		why = append(why, fmt.Sprintf("%s, version %d of %s, is dead letter %s: %s", l.Event, l.Version, l.Stream, l.ID, reason))
+	}
+	return why
+}
+
+func because(p *es.Problem) string {
+	if p == nil {
+		return ""
+	}
+	return ": " + cmp.Or(p.Detail, p.Code)
+}
+
+func second(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Pending returns the commands that have no outcome yet, oldest first.
+func (p ProcessRow) Pending() []SentBy {
+	return slices.DeleteFunc(p.sent(), func(c SentBy) bool {
+		_, decided := p.Outcomes[c.ID]
+		return decided
+	})
+}
+
+func (p ProcessRow) sent() []SentBy {
+	var all []SentBy
+	for _, step := range p.Instance.Steps {
+		for _, c := range step.Sent {
+			all = append(all, SentBy{c, step.At})
+		}
+	}
+	return all
+}
+
+// latest returns those commands that no later one of the same type, for the same
+// target, has taken the place of: what went wrong before somebody had it tried again is
+// no matter any more.
+func (p ProcessRow) latest() []SentBy {
+	type errand struct{ kind, target string }
+	last := map[errand]string{}
+	all := p.sent()
+	for _, c := range all {
+		last[errand{c.Type, c.Target}] = c.ID
+	}
+	return slices.DeleteFunc(all, func(c SentBy) bool { return last[errand{c.Type, c.Target}] != c.ID })
+}

@@ -71,11 +71,14 @@ const timersEvery = 250 * time.Millisecond
 
 // runProcess runs the processes of one kind, with their timers.
 func runProcess[S es.Folded[S, es.Event]](a *assembly, p es.Process[S], catchUp func(streams) func(context.Context, string) error) error {
-	m, err := newManager(a.store, p)
+	events, err := process.NewCodec()
 	if err != nil {
 		return err
 	}
-	m.Commands, m.Sent = a.commands, a.sender.Hand
+	m := &es.Manager[S]{
+		Process: p, Store: a.store, Events: events, Commands: a.commands,
+		Processes: sqlstore.Processes[S]{Store: a.store, Name: p.Name}, Now: time.Now, Sent: a.sender.Hand,
+	}
 	a.follow(p.Name, p.Events, a.store.ProcessProgress(p.Name, p.Events), byStream, catchUp(m.CatchUp))
 	keeper := &es.Timekeeper{
 		Name: p.Name, Due: m.Processes.Due, Fire: m.Fire, Leader: a.leader("timers " + p.Name),
@@ -83,18 +86,6 @@ func runProcess[S es.Folded[S, es.Event]](a *assembly, p es.Process[S], catchUp 
 	}
 	a.handlers = append(a.handlers, a.afterStart(keeper.Run))
 	return nil
-}
-
-// newManager returns a manager that can read and save processes. To react it needs to
-// know where commands go.
-func newManager[S es.Folded[S, es.Event]](store *sqlstore.Store, p es.Process[S]) (*es.Manager[S], error) {
-	events, err := process.NewCodec()
-	if err != nil {
-		return nil, err
-	}
-	return &es.Manager[S]{
-		Process: p, Store: store, Events: events, Processes: sqlstore.Processes[S]{Store: store, Name: p.Name}, Now: time.Now,
-	}, nil
 }
 
 // streams catches up with some streams.

@@ -2,14 +2,12 @@ package query_test
 
 import (
 	"reflect"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
-	"github.com/millrace/millrace/internal/es/estest"
 )
 
 var (
@@ -83,13 +81,6 @@ var lives = map[string][]step[query.Order, order.Event]{
 func TestOrderViewAfterEachEvent(t *testing.T) {
 	t.Parallel()
 	wantViews(t, lives, order.Catalogue())
-}
-
-func TestOrderViewHasACaseForEveryEvent(t *testing.T) {
-	t.Parallel()
-	if got, want := estest.CasesOf(t, ".", "Order", "Evolve"), estest.TypeNames(order.Catalogue()); !slices.Equal(got, want) {
-		t.Errorf("Order.Evolve has cases for\n\t%v\nand the catalogue lists\n\t%v", got, want)
-	}
 }
 
 // Earlier views are still in use while the next one is made, so an event leaves

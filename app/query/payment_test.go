@@ -2,14 +2,12 @@ package query_test
 
 import (
 	"reflect"
-	"slices"
 	"testing"
 
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/money"
 	"github.com/millrace/millrace/domain/payment"
 	"github.com/millrace/millrace/internal/es"
-	"github.com/millrace/millrace/internal/es/estest"
 )
 
 var (
@@ -63,9 +61,6 @@ var paymentLives = map[string][]step[query.Payment, payment.Event]{
 func TestPaymentViewAfterEachEvent(t *testing.T) {
 	t.Parallel()
 	wantViews(t, paymentLives, payment.Catalogue())
-	if got, want := estest.CasesOf(t, ".", "Payment", "Evolve"), estest.TypeNames(payment.Catalogue()); !slices.Equal(got, want) {
-		t.Errorf("Payment.Evolve has cases for\n\t%v\nand the catalogue lists\n\t%v", got, want)
-	}
 }
 
 // Earlier views are still in use while the next one is made.

@@ -2,9 +2,11 @@ package query_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/es/estest"
 )
 
 // step is an event and what it changes in a view.
@@ -14,9 +16,13 @@ type step[V, E any] struct {
 }
 
 // wantViews folds lives, which together hold every event of a catalogue, and looks
-// at the view after each event.
+// at the view after each event. The view's Evolve has a case for each of them.
 func wantViews[V es.Folded[V, E], E es.Event](t *testing.T, lives map[string][]step[V, E], catalogue []E) {
 	t.Helper()
+	name := reflect.TypeFor[V]().Name()
+	if got, want := estest.CasesOf(t, ".", name, "Evolve"), estest.TypeNames(catalogue); !slices.Equal(got, want) {
+		t.Errorf("%s.Evolve has cases for\n\t%v\nand the catalogue lists\n\t%v", name, got, want)
+	}
 	missing := map[string]bool{}
 	for _, e := range catalogue {
 		missing[e.EventType()] = true

@@ -36,7 +36,7 @@ type rule struct {
 var testTools = []string{"pgregory.net/rapid", "go.uber.org/goleak"}
 
 // testKits hold suites that tests share. Only tests import them.
-var testKits = []string{"internal/servertest", "internal/es/estest", "adapters/sqlstore/viewtest"}
+var testKits = []string{"internal/servertest", "internal/fleet", "internal/es/estest", "adapters/sqlstore/viewtest"}
 
 // rules go from the inside out. A package may always import those below its own
 // folder, except that each adapter and each port stands alone.

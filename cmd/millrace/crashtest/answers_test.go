@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/internal/fleet"
 )
 
 // seen is an order as the API shows it.
@@ -68,7 +69,7 @@ func (c *customers) get(l *life, path string, into any) error {
 }
 
 func (c *customers) open(ctx context.Context, l *life, path string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.base+path, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.API()+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func (c *customers) untilRest(l *life) (died bool) {
 	c.t.Helper()
 	select {
 	case <-c.done:
-	case <-l.gone:
+	case <-l.Gone:
 		return true
 	case <-time.After(patience):
 		c.t.Fatal("the customers still wait for answers")
@@ -145,9 +146,9 @@ func (c *customers) untilRest(l *life) (died bool) {
 		c.t.Fatal(err)
 	}
 	defer db.Close()
-	_ = eventually(patience, func() error { // settle says what it lacks
+	_ = fleet.Eventually(patience, func() error { // settle says what it lacks
 		select {
-		case <-l.gone:
+		case <-l.Gone:
 			died = true
 			return nil
 		default:
@@ -170,7 +171,7 @@ func (c *customers) settle(l *life, repeatNth, most int) {
 		c.t.Fatal(err)
 	}
 	began := time.Now()
-	if err := eventually(patience, func() error { return quiet(db) }); err != nil {
+	if err := fleet.Eventually(patience, func() error { return quiet(db) }); err != nil {
 		c.t.Errorf("the service has not come to rest: %v", err)
 	} else {
 		c.t.Logf("the service came to rest after %v", time.Since(began).Round(time.Millisecond))
@@ -181,12 +182,12 @@ func (c *customers) settle(l *life, repeatNth, most int) {
 	report(c.t, "repeated", c.repeat(repeatNth))
 	b := c.book()
 	report(c.t, "asked", c.brokenAnswers(l, b, most))
-	l.stop(c.t)
+	l.Stop(c.t)
 	b = c.book()
 	report(c.t, "promised", b.brokenPromises())
 	report(c.t, "at rest", b.brokenAtRest())
 	report(c.t, "told", c.ledger.check(b))
-	report(c.t, "logged", c.service.log.errors())
+	report(c.t, "logged", troubles(c.service.log.String()))
 }
 
 // book reads the file as it is now.

@@ -203,7 +203,7 @@ func (c *customers) ask(ctx context.Context, w *write, after int, async bool) (*
 		return l, a, err
 	}
 	select {
-	case <-l.gone:
+	case <-l.Gone:
 		return l, answer{}, nil
 	case <-ctx.Done():
 		return l, answer{}, fmt.Errorf("life %d lives and gave no answer: %w", l.number, err)
@@ -216,7 +216,7 @@ type unexpected string
 func (u unexpected) Error() string { return string(u) }
 
 func (c *customers) send(ctx context.Context, l *life, w *write, async bool) (answer, error) {
-	r, err := http.NewRequestWithContext(ctx, w.method, l.base+w.path, bytes.NewBufferString(w.body))
+	r, err := http.NewRequestWithContext(ctx, w.method, l.API()+w.path, bytes.NewBufferString(w.body))
 	if err != nil {
 		return answer{}, err
 	}

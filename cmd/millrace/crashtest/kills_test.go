@@ -34,18 +34,20 @@ func TestNothingIsLostOrDoubledByManyKills(t *testing.T) {
 	s := newService(t)
 	c := newCustomers(t, s, 16, 0, stories)
 	killed := map[string]int{}
+	var slowest time.Duration // until a life was ready
 	for kill := range *kills {
 		l := s.start("")
 		kind, delay := moment(kill)
-		ready := l.ready
+		ready := l.Ready
 		if kind != beforeReady {
-			l.awaitReady(t)
+			l.AwaitReady(t)
 			ready = nil // it is no news any more
+			slowest = max(slowest, l.UntilReady())
 		}
 		select {
 		case <-time.After(delay):
 		case <-ready: // at the last moment
-		case <-l.gone: // kill says so
+		case <-l.Gone: // kill says so
 		}
 		l.kill(t)
 		killed[kind]++
@@ -59,7 +61,7 @@ func TestNothingIsLostOrDoubledByManyKills(t *testing.T) {
 	accepted := c.decided.Load()
 	close(c.enough)
 	l := s.start("")
-	l.awaitReady(t)
+	l.AwaitReady(t)
 	c.settle(l, 50, 100)
 
 	b := c.book()
@@ -69,8 +71,8 @@ func TestNothingIsLostOrDoubledByManyKills(t *testing.T) {
 	}
 	t.Logf("%d kills (%v), %d restarts, %d commands journaled, %d of them answered to customers between kills, outcomes %v, %d events, %d orders, slowest start %v, took %v",
 		*kills, killed, s.lives-1, len(b.commands), accepted, outcomes, len(b.feed), len(b.streams),
-		s.slowest.Round(time.Millisecond), time.Since(began).Round(time.Second))
-	t.Logf("warnings: %v", s.log.warnings())
+		slowest.Round(time.Millisecond), time.Since(began).Round(time.Second))
+	t.Logf("warnings: %v", warnings(s.log.String()))
 }
 
 // A migration that is torn off is to be finished by the next start.
@@ -82,14 +84,14 @@ func TestTheFirstStartSurvivesKills(t *testing.T) {
 			l := s.start("")
 			select {
 			case <-time.After(time.Duration(rand.Int64N(int64(40 * time.Millisecond)))):
-			case <-l.ready:
-			case <-l.gone:
+			case <-l.Ready:
+			case <-l.Gone:
 			}
 			l.kill(t)
 		}
 		l := s.start("")
-		l.awaitReady(t)
-		l.stop(t)
+		l.AwaitReady(t)
+		l.Stop(t)
 		b, err := readBook(s.file)
 		if err != nil {
 			t.Fatal(err)
@@ -98,10 +100,10 @@ func TestTheFirstStartSurvivesKills(t *testing.T) {
 	}
 }
 
-// warnings counts what the service warned of.
-func (b *logBuffer) warnings() map[string]int {
+// warnings counts what a log warns of.
+func warnings(log string) map[string]int {
 	count := map[string]int{}
-	for line := range strings.Lines(b.String()) {
+	for line := range strings.Lines(log) {
 		if _, after, found := strings.Cut(line, "level=WARN "); found {
 			what, _, _ := strings.Cut(strings.TrimSpace(after), " err=")
 			count[what]++

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/internal/fleet"
 )
 
 // points are the crash points in the code, in the order in which a command
@@ -42,16 +44,16 @@ func TestNothingIsLostOrDoubledWhereverItDies(t *testing.T) {
 				for _, n := range pass.lives {
 					l := s.start(point + ":" + n)
 					select {
-					case <-l.gone:
+					case <-l.Gone:
 					case <-time.After(patience):
 						t.Fatalf("life %d never came to %s for time %s", l.number, point, n)
 					}
-					if !l.killed() {
-						t.Fatalf("life %d ended with %v, want it killed", l.number, l.err)
+					if !l.Killed() {
+						t.Fatalf("life %d ended with %v, want it killed", l.number, l.Err())
 					}
 				}
 				l := s.start("")
-				l.awaitReady(t)
+				l.AwaitReady(t)
 				c.settle(l, 1, 20)
 			})
 		}
@@ -73,10 +75,10 @@ func TestNothingIsLostOrDoubledWhenThereIsNothingElseToDo(t *testing.T) {
 				l := s.start(fmt.Sprintf("%s:%d", point, n))
 				died := c.untilRest(l)
 				if !died {
-					l.end() // it may come to the point later, when it looks around
+					l.Kill() // it may come to the point later, when it looks around
 				}
 				l = s.start("")
-				l.awaitReady(t)
+				l.AwaitReady(t)
 				c.settle(l, 1, 1)
 				if !died && n == 1 {
 					t.Errorf("the service never came to %s", point)
@@ -94,7 +96,7 @@ func TestEveryCrashPointIsTried(t *testing.T) {
 	t.Parallel()
 	named := regexp.MustCompile(`crash\.Point\("([^"]+)"\)`)
 	var found []string
-	for path, text := range sources {
+	for path, text := range fleet.Sources(t) {
 		if strings.HasSuffix(path, "_test.go") {
 			continue
 		}

@@ -85,14 +85,14 @@ func (s *stage) manage(method, path string, into any) error {
 func TestRabbitMQLosesItsDiskUnderLoad(t *testing.T) {
 	s := newStage(t, "mariadb")
 	s.open(split...)
-	workers := s.fleet.with("commands")
+	workers := s.fleet.Named("commands")
 	for _, slot := range workers {
-		s.fleet.all()[slot].kill()
+		s.fleet.All()[slot].Kill()
 	}
 	s.awaitAccepted(crowd)
 	s.broker.Wipe()
 	for _, slot := range workers {
-		s.fleet.again(slot)
+		s.fleet.Again(slot)
 	}
 	s.awaitAccepted(whileAway)
 	s.broker.Start()
@@ -115,13 +115,13 @@ func TestTheServiceIsStartedBeforeItsServers(t *testing.T) {
 	s := newStage(t, "mariadb")
 	s.broker.Kill()
 	s.store.Kill()
-	s.fleet.start(split...)
+	s.fleet.Start(s.runs(split...)...)
 	hold(5 * time.Second)
-	if err := s.fleet.running(); err != nil {
+	if err := s.fleet.Running(); err != nil {
 		t.Fatal(err)
 	}
 	s.store.Start()
-	s.fleet.awaitReady()
+	s.fleet.AwaitReady()
 	s.customers = newCustomers(t, s.fleet, "order", 0)
 	s.awaitAccepted(whileAway)
 	s.broker.Start()

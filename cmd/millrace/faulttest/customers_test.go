@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/internal/fleet"
 )
 
 const (
@@ -28,7 +30,7 @@ const (
 // again under the same Idempotency-Key; what is pending they ask about.
 type customers struct {
 	t      *testing.T
-	fleet  *fleet
+	fleet  *fleet.Fleet
 	client http.Client
 	tally  tally
 
@@ -68,7 +70,7 @@ const item = `{"product_id":"p-1","title":"Margherita","quantity":2,"unit_price"
 
 // newCustomers lets customers loose on a service. With rounds each makes so many
 // orders, without they go on until they are told that it is enough.
-func newCustomers(t *testing.T, f *fleet, name string, rounds int) *customers {
+func newCustomers(t *testing.T, f *fleet.Fleet, name string, rounds int) *customers {
 	c := &customers{
 		t: t, fleet: f, enough: make(chan struct{}), done: make(chan struct{}),
 		orders: map[string][]string{}, told: map[string]answer{},
@@ -229,7 +231,7 @@ func (c *customers) ask(ctx context.Context, turn int, q request) (a answer) {
 }
 
 func (c *customers) send(ctx context.Context, turn int, q request) (answer, error) {
-	base := c.fleet.api(turn)
+	base := c.fleet.API(turn)
 	if base == "" {
 		return answer{}, errors.New("no process answers requests")
 	}

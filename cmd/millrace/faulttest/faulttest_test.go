@@ -7,13 +7,10 @@
 package faulttest
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
-	"time"
+
+	"github.com/millrace/millrace/internal/fleet"
 )
 
 // binary is the service under test.
@@ -23,46 +20,9 @@ var binary string
 var full = os.Getenv("MILLRACE_FAULTS") == "full"
 
 func TestMain(m *testing.M) {
-	code, err := buildAndRun(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "faulttest:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func buildAndRun(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "millrace-faulttest-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if err := readSources(filepath.Join("..", "..", "..")); err != nil {
-		return 0, err
-	}
-	binary = filepath.Join(dir, "millrace")
-	build := exec.Command("go", "build", "-o", binary, "github.com/millrace/millrace/cmd/millrace")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("build the service: %w\n%s", err, out)
-	}
-	code = m.Run()
+	code := fleet.Main(m, "", &binary)
 	printTable(os.Stdout)
-	return code, nil
-}
-
-// readSources reads the code of the service. This is how go test learns that a
-// result from its cache is no good any more when the service changes, which it does
-// not link but runs.
-func readSources(root string) error {
-	return filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		switch filepath.Ext(path) {
-		case ".go", ".sql", ".mod", ".sum", ".yaml":
-			if err == nil {
-				_, err = os.ReadFile(path)
-			}
-		}
-		return err
-	})
+	os.Exit(code)
 }
 
 // atLength picks a measure by how long the tests may take.
@@ -78,23 +38,5 @@ func onlyInFull(t *testing.T) {
 	t.Helper()
 	if !full {
 		t.Skip("it runs with MILLRACE_FAULTS=full, as in make faults")
-	}
-}
-
-// eventually waits until a condition gives no error.
-func eventually(within time.Duration, condition func() error) error {
-	enough := time.After(within)
-	look := time.NewTicker(50 * time.Millisecond)
-	defer look.Stop()
-	for {
-		err := condition()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-look.C:
-		case <-enough:
-			return fmt.Errorf("not within %v: %w", within, err)
-		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/internal/fleet"
 )
 
 func TestTheRelayThatLeadsSleepsThroughItsLease(t *testing.T) {
@@ -19,7 +21,7 @@ func TestTheRelayThatLeadsSleepsThroughItsLease(t *testing.T) {
 		leader, epoch := s.leadingRelay()
 		before := s.head()
 		s.awaitAppend()
-		leader.signal(t, syscall.SIGSTOP)
+		leader.Signal(t, syscall.SIGSTOP)
 		asleep := time.Now()
 		s.await(2*patience, func() error {
 			if _, now := s.leadingRelay(); now == epoch || s.head() < before+100 {
@@ -29,7 +31,7 @@ func TestTheRelayThatLeadsSleepsThroughItsLease(t *testing.T) {
 		})
 		t.Logf("another relay has taken over after %v", time.Since(asleep).Round(time.Millisecond))
 		successor, epoch := s.leadingRelay()
-		leader.signal(t, syscall.SIGCONT)
+		leader.Signal(t, syscall.SIGCONT)
 		s.awaitAccepted(crowd)
 		if now, e := s.leadingRelay(); now != successor || e != epoch {
 			t.Errorf("the relay that slept leads again, at epoch %d after %d", e, epoch)
@@ -39,14 +41,14 @@ func TestTheRelayThatLeadsSleepsThroughItsLease(t *testing.T) {
 }
 
 // leadingRelay returns the process that holds the relay's lease, and its epoch.
-func (s *stage) leadingRelay() (leader *process, epoch int64) {
+func (s *stage) leadingRelay() (leader *fleet.Process, epoch int64) {
 	s.Helper()
 	var holder string
 	if err := s.db.QueryRow("SELECT holder, epoch FROM leases WHERE name = 'relay'").Scan(&holder, &epoch); err != nil {
 		s.Fatal(err)
 	}
-	for _, p := range s.fleet.all() {
-		if strings.Contains(holder, "/"+strconv.Itoa(p.cmd.Process.Pid)+"/") {
+	for _, p := range s.fleet.All() {
+		if strings.Contains(holder, "/"+strconv.Itoa(p.Pid())+"/") {
 			return p, epoch
 		}
 	}
@@ -84,17 +86,17 @@ func TestProcessesAreKilledUnderLoad(t *testing.T) {
 	killed := map[string]int{}
 	for range kills {
 		slot := rand.IntN(len(split))
-		p := s.fleet.all()[slot]
-		p.kill()
-		killed[p.roles]++
-		s.fleet.again(slot)
+		p := s.fleet.All()[slot]
+		p.Kill()
+		killed[p.Name]++
+		s.fleet.Again(slot)
 		// Not always until it is ready: some die on the way.
 		select {
-		case <-s.fleet.all()[slot].ready:
+		case <-s.fleet.All()[slot].Ready:
 		case <-time.After(time.Duration(rand.Int64N(int64(2 * time.Second)))):
 		}
 	}
-	s.fleet.awaitReady()
+	s.fleet.AwaitReady()
 	t.Logf("killed %v", killed)
 	s.settle(mended{scenario: fmt.Sprintf("%d kills of processes", kills), since: time.Now(), within: soon, cuts: true})
 }
@@ -105,26 +107,26 @@ func TestFourOfEachRoleShareTheWork(t *testing.T) {
 	s := newStage(t, "mariadb")
 	s.open(append([]string{"api"}, workers...)...)
 	for range 3 {
-		s.fleet.start(workers...)
+		s.fleet.Start(s.runs(workers...)...)
 	}
-	s.fleet.awaitReady()
+	s.fleet.AwaitReady()
 	s.awaitAccepted(20 * crowd)
-	for _, p := range s.fleet.all() {
-		if p.roles == "api" || p.roles == "relay" { // of the relays one leads
+	for _, p := range s.fleet.All() {
+		if p.Name == "api" || p.Name == "relay" { // of the relays one leads
 			continue
 		}
-		n, err := p.handled()
-		t.Logf("a process with %s has handled %.0f messages", p.roles, n)
+		n, err := handled(p)
+		t.Logf("the process %q has handled %.0f messages", p.Name, n)
 		if err != nil || n == 0 {
-			t.Errorf("a process with %s has handled nothing (%v)", p.roles, err)
+			t.Errorf("the process %q has handled nothing (%v)", p.Name, err)
 		}
 	}
 	s.settle(mended{scenario: "1 and then 4 of each role", since: time.Now(), within: soon})
 }
 
 // handled is how many messages a process has worked on.
-func (p *process) handled() (n float64, err error) {
-	response, err := http.Get(p.admin + "/metrics")
+func handled(p *fleet.Process) (n float64, err error) {
+	response, err := http.Get(p.Admin() + "/metrics")
 	if err != nil {
 		return 0, err
 	}

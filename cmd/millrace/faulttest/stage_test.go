@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/internal/fleet"
 	"github.com/millrace/millrace/internal/servertest"
 )
 
@@ -16,7 +17,7 @@ type stage struct {
 	store     *servertest.MySQL
 	broker    *servertest.RabbitMQ
 	db        *sql.DB
-	fleet     *fleet
+	fleet     *fleet.Fleet
 	customers *customers
 }
 
@@ -25,15 +26,15 @@ func newStage(t *testing.T, database string) *stage {
 	t.Helper()
 	s := &stage{T: t, broker: servertest.StartRabbitMQ(t, "rabbitmq"), store: servertest.StartMySQL(t, database)}
 	s.db = servertest.Connect(t, s.store.Address)
-	s.fleet = newFleet(t, s.store.Address, s.broker.Address())
+	s.fleet = fleet.New(t)
 	return s
 }
 
 // open runs the service and lets customers loose on it, until it has had some load.
 func (s *stage) open(roles ...string) {
 	s.Helper()
-	s.fleet.start(roles...)
-	s.fleet.awaitReady()
+	s.fleet.Start(s.runs(roles...)...)
+	s.fleet.AwaitReady()
 	s.customers = newCustomers(s.T, s.fleet, "order", 0)
 	s.underLoad()
 }
@@ -59,7 +60,7 @@ func (s *stage) answers() answers { return s.customers.tally.now() }
 // await fails the test unless a condition comes true.
 func (s *stage) await(within time.Duration, condition func() error) {
 	s.Helper()
-	if err := eventually(within, condition); err != nil {
+	if err := fleet.Eventually(within, condition); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -95,7 +96,7 @@ func (s *stage) settle(m mended) {
 	if err := s.customers.rest(m.within + patience); err != nil {
 		s.Errorf("%v", err)
 	}
-	if err := eventually(m.within+patience, s.quiet); err != nil {
+	if err := fleet.Eventually(m.within+patience, s.quiet); err != nil {
 		s.Errorf("the service has not come to rest: %v", err)
 	}
 	converged := time.Since(m.since)
@@ -122,7 +123,7 @@ func (s *stage) settle(m mended) {
 		s.Errorf("%d messages became dead letters (%v)", letters, err)
 	}
 	addRow(row{m.scenario, len(s.customers.orders), a, f, converged})
-	s.fleet.stop()
+	s.fleet.Stop()
 }
 
 // asBefore lets customers order once more, who all are to be answered at once.
@@ -144,7 +145,7 @@ func (s *stage) asBefore() {
 	for id, told := range again.told {
 		s.customers.told[id] = told
 	}
-	if err := eventually(patience, s.quiet); err != nil {
+	if err := fleet.Eventually(patience, s.quiet); err != nil {
 		s.Errorf("the service has not come to rest: %v", err)
 	}
 }

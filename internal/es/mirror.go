@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 )
@@ -125,8 +124,7 @@ func (m *Mirror) compare(ctx context.Context, store string, l Look, found Stretc
 	if found.UpTo >= found.Head {
 		return nil
 	}
-	l.After = maps.Clone(l.After)
-	l.After[store] = found.UpTo
+	l.After = map[string]Position{store: found.UpTo}
 	return m.askOn(ctx, Question{To: store, Looks: []Look{l}})
 }
 

@@ -115,11 +115,11 @@ var flag = regexp.MustCompile(`f\.\w+Var\(&c\.\w+, "([a-z-]+)"`)
 func settings(t *testing.T, files map[string]string) []string {
 	t.Helper()
 	var names []string
-	for _, groups := range flag.FindAllStringSubmatch(files["cmd/millrace/config.go"], -1) {
+	for _, groups := range flag.FindAllStringSubmatch(files["cmd/millrace/config.go"]+files["cmd/millrace/config_participants.go"], -1) {
 		names = append(names, "MILLRACE_"+strings.ToUpper(strings.ReplaceAll(groups[1], "-", "_")))
 	}
 	if len(names) == 0 {
-		t.Fatal("no settings found in cmd/millrace/config.go")
+		t.Fatal("no settings found in the configuration")
 	}
 	return names
 }

@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/millrace/millrace/app/command"
@@ -236,6 +237,18 @@ func TestCheckoutKnowsItsOrder(t *testing.T) {
 	} {
 		if got := p.Subject(stream, e); got != "7" {
 			t.Errorf("%s of %s is about %q, want 7", e.EventType(), stream, got)
+		}
+	}
+}
+
+func TestCheckoutHasACaseForEveryEvent(t *testing.T) {
+	t.Parallel()
+	for method, want := range map[string][]string{
+		"evolveOrder":   estest.TypeNames(order.Catalogue()),
+		"evolvePayment": estest.TypeNames(payment.Catalogue()),
+	} {
+		if got := estest.CasesOf(t, ".", "Checkout", method); !slices.Equal(got, want) {
+			t.Errorf("%s has cases for\n\t%v\nand the catalogue lists\n\t%v", method, got, want)
 		}
 	}
 }

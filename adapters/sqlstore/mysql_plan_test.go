@@ -84,6 +84,10 @@ func TestMySQLReadsNoMoreRowsThanItNeeds(t *testing.T) {
 				_, _, err := s.ProcessProgress("checkout", []string{"order.tested"}).Behind(ctx, 9000, 9100, 100)
 				return err
 			}},
+			{"list processes", 1000, listRows(s, query.ListProcesses{Limit: 50})},
+			{"list processes of a manager that are not done", 1000, listRows(s, query.ListProcesses{
+				Name: "checkout", Done: new(false), Limit: 50, After: query.ProcessPlace{StartedAt: time.UnixMicro(9000), ID: "9000", Name: "checkout"},
+			})},
 			{"load views", 300, func(ctx context.Context) error { _, err := views.Load(ctx, ids); return err }},
 			{"load processes", 300, func(ctx context.Context) error { _, err := processes.Load(ctx, ids); return err }},
 			{"seen streams", 300, func(ctx context.Context) error { _, err := processes.Seen(ctx, streams); return err }},
@@ -170,6 +174,16 @@ func TestMySQLWritesTouchNoMoreRowsThanTheyNeed(t *testing.T) {
 			}
 		}
 	})
+}
+
+func listRows(s *sqlstore.Store, q query.ListProcesses) func(context.Context) error {
+	return func(ctx context.Context) error {
+		rows, err := sqlstore.ProcessRows{Store: s}.ListProcesses(ctx, q)
+		if err == nil && len(rows) != q.Limit {
+			return fmt.Errorf("listed %d processes, want %d", len(rows), q.Limit)
+		}
+		return err
+	}
 }
 
 // fillTables makes 20,000 orders with a view, a process and an event each, of which

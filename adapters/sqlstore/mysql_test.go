@@ -48,6 +48,7 @@ func suites(t *testing.T, open func(*testing.T) estest.Store) {
 	t.Run("progress of a process", func(t *testing.T) { estest.TestProgress(t, open, processHandler) })
 	t.Run("progress of a process by types", func(t *testing.T) { testProgressOfTypes(t, open) })
 	t.Run("progress of a view", func(t *testing.T) { estest.TestProgress(t, open, viewHandler) })
+	t.Run("process rows", func(t *testing.T) { testProcessRows(t, open) })
 	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, open) })
 	t.Run("news", func(t *testing.T) { testNews(t, open) })
 	t.Run("order views", func(t *testing.T) {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"github.com/millrace/millrace/app/query"
@@ -50,8 +49,12 @@ func (r ProcessRows) letters(ctx context.Context, rows []query.ProcessRow) (map[
 // lettersAbout returns those letters that are about a stream of a process, or about one
 // with its id, unless it has seen the event since.
 func lettersAbout(p query.ProcessRow, letters []query.ProcessLetter) []query.ProcessLetter {
-	return slices.DeleteFunc(slices.Clone(letters), func(l query.ProcessLetter) bool {
+	var about []query.ProcessLetter
+	for _, l := range letters {
 		seen, its := p.Streams[l.Stream]
-		return !its && l.Stream.ID() != p.ID || l.Version <= seen
-	})
+		if (its || l.Stream.ID() == p.ID) && l.Version > seen {
+			about = append(about, l)
+		}
+	}
+	return about
 }

@@ -79,6 +79,28 @@ type assembly struct {
 
 // assemble puts the service together. This is the one place where the parts meet.
 func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.Store) (*millrace, error) {
+	a, err := begin(ctx, c, log, store)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.addRoles(); err != nil {
+		return nil, errors.Join(err, a.broker.Close())
+	}
+	a.ready = a.router.Running()
+	a.handlers = append(a.handlers, a.router.Run, a.afterStart(a.sender.Retry))
+	ops := adminapi.Config{
+		Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Log: a.log,
+		Processes: sqlstore.ProcessRows{Store: store}, Retry: retryProcess(store), Now: time.Now,
+	}
+	if a.gateway != nil {
+		ops.Gateway = a.gateway.Handler()
+	}
+	a.admin = adminapi.New(ops)
+	return a.millrace, nil
+}
+
+// begin makes what the parts share.
+func begin(ctx context.Context, c config, log *slog.Logger, store *sqlstore.Store) (*assembly, error) {
 	events, err := es.NewCodec(order.Catalogue(), order.Event.EventType)
 	if err != nil {
 		return nil, err
@@ -104,6 +126,11 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 	if err := a.connect(ctx); err != nil {
 		return nil, err
 	}
+	return a, nil
+}
+
+// addRoles adds the parts that this process is to have.
+func (a *assembly) addRoles() error {
 	for _, role := range []struct {
 		name string
 		add  func() error
@@ -111,25 +138,15 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 		{"commands", a.addCommands}, {"events", a.addEvents}, {"processes", a.addProcesses},
 		{"payments", a.addPayments}, {"restaurant", a.addRestaurant}, {"relay", a.addRelay}, {"api", a.addAPI},
 	} {
-		if !c.does(role.name) {
+		if !a.config.does(role.name) {
 			continue
 		}
 		if err := role.add(); err != nil {
-			return nil, errors.Join(fmt.Errorf("role %s: %w", role.name, err), a.broker.Close())
+			return fmt.Errorf("role %s: %w", role.name, err)
 		}
 	}
 	a.addLetters()
-	a.ready = a.router.Running()
-	a.handlers = append(a.handlers, a.router.Run, a.afterStart(a.sender.Retry))
-	ops := adminapi.Config{
-		Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Log: a.log,
-		Processes: sqlstore.ProcessRows{Store: store}, Retry: retryProcess(store), Now: time.Now,
-	}
-	if a.gateway != nil {
-		ops.Gateway = a.gateway.Handler()
-	}
-	a.admin = adminapi.New(ops)
-	return a.millrace, nil
+	return nil
 }
 
 // connect opens the broker, and makes what publishes to it and reads from it.

@@ -93,8 +93,8 @@ func TestCommandsOfTheImageExist(t *testing.T) {
 			lines = append(lines, strings.Join(s.Command, " "))
 		}
 	}
-	if len(lines) != 3 {
-		t.Errorf("the image is asked to run %q, want serve, ready and migrate", lines)
+	if len(lines) != 4 {
+		t.Errorf("the image is asked to run %q, want serve, ready, migrate and gateway-simulator", lines)
 	}
 	for _, line := range lines {
 		help := exec.CommandContext(t.Context(), binary, append(strings.Fields(line), "--help")...)

@@ -20,3 +20,5 @@ wait_for payment_status refunded "/orders/$id"
 echo
 echo "\$ GET /v1/orders/$id/events"
 curl -sS "$url/orders/$id/events" | grep -oE '"type":"[^"]*","version":[0-9]+'
+
+call GET "/orders/$id/payments"

@@ -18,6 +18,10 @@ type dialect struct {
 	// open makes a pool for what stands after the scheme of an address.
 	open func(address string) (*sql.DB, error)
 
+	// migrator makes a pool for statements that take long, as changes of the schema
+	// may. Where there is none, the other pool does.
+	migrator func(address string) (*sql.DB, error)
+
 	// check tells whether what is committed stays, and whatever else has to be
 	// true of the server.
 	check func(context.Context, *sql.DB) error

@@ -23,7 +23,8 @@ import (
 var mySQL = dialect{
 	name:      "mysql",
 	goose:     goose.DialectMySQL,
-	open:      openMySQL,
+	open:      func(address string) (*sql.DB, error) { return openMySQL(address, mySQLPatience) },
+	migrator:  func(address string) (*sql.DB, error) { return openMySQL(address, 0) },
 	check:     checkMySQL,
 	once:      onceMySQL,
 	writers:   4,
@@ -75,8 +76,9 @@ const (
 )
 
 // openMySQL makes a pool for //user:password@host:port/database. The parameter tls
-// is handed to the driver: true, skip-verify or preferred.
-func openMySQL(address string) (*sql.DB, error) {
+// is handed to the driver: true, skip-verify or preferred. Patience is how long a
+// statement may take, 0 for as long as it takes.
+func openMySQL(address string, patience time.Duration) (*sql.DB, error) {
 	u, err := url.Parse("mysql:" + address)
 	if err != nil {
 		return nil, errors.New("want mysql://USER:PASSWORD@HOST:PORT/DATABASE") // the error of url.Parse would show the password
@@ -96,7 +98,7 @@ func openMySQL(address string) (*sql.DB, error) {
 		}
 		c.TLSConfig = values[0]
 	}
-	c.Timeout, c.ReadTimeout, c.WriteTimeout = mySQLPatience/2, mySQLPatience, mySQLPatience
+	c.Timeout, c.ReadTimeout, c.WriteTimeout = mySQLPatience/2, patience, patience
 	c.MultiStatements, c.InterpolateParams = true, true // for tx.write; other statements are prepared
 	c.RejectReadOnly = true                             // as a server is that another one has taken over from
 	c.Collation = "binary"                              // as the columns are; bytes that are no UTF-8 would be refused

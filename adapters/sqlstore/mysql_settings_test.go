@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/internal/es"
@@ -138,6 +139,28 @@ func TestMySQLProcessesMigrateTogether(t *testing.T) {
 		}
 		if err := stores[0].Append(t.Context(), addition("order-1", 0, 1)); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A change of the schema takes as long as there are rows to change.
+func TestMySQLWaitsForAMigrationAsLongAsItTakes(t *testing.T) {
+	onServers(t, func(t *testing.T, address string) {
+		_, rest, _ := strings.Cut(address, ":")
+		for patience, answers := range map[time.Duration]bool{0: true, 100 * time.Millisecond: false} {
+			db, err := sqlstore.OpenMySQL(rest, patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() }) // may say that it has lost a connection
+			if err := db.PingContext(t.Context()); err != nil && answers {
+				t.Fatal(err)
+			}
+			var slept int
+			err = db.QueryRowContext(t.Context(), "SELECT SLEEP(1)").Scan(&slept) // on the server
+			if (err == nil) != answers {
+				t.Errorf("with a patience of %v a slow statement says %v, want an answer: %v", patience, err, answers)
+			}
 		}
 	})
 }

@@ -27,6 +27,7 @@ var migrations embed.FS
 // Store is an open database.
 type Store struct {
 	dialect dialect
+	address string  // without its scheme
 	db      *sql.DB // for reading, and for the writer's connection
 	commits committers
 
@@ -51,7 +52,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err := d.check(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", Shown(address), err), db.Close())
 	}
-	s := &Store{dialect: d, db: db, stmts: map[string]*sql.Stmt{}}
+	s := &Store{dialect: d, address: rest, db: db, stmts: map[string]*sql.Stmt{}}
 	s.commits = startCommitters(db, d)
 	return s, nil
 }
@@ -61,31 +62,39 @@ func Open(ctx context.Context, address string) (*Store, error) {
 func Away(err error) bool { return againMySQL(err) }
 
 // Migrate brings the schema up to date and returns its version.
-func (s *Store) Migrate(ctx context.Context) (int64, error) {
-	p, err := s.migrations()
-	if err != nil {
-		return 0, err
-	}
-	err = s.dialect.once(ctx, s.db, func() error {
+func (s *Store) Migrate(ctx context.Context) (version int64, err error) {
+	err = s.migrate(ctx, func(p *goose.Provider) error {
 		_, err := p.Up(ctx)
+		if err == nil {
+			version, err = p.GetDBVersion(ctx)
+		}
 		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
-	}
-	return p.GetDBVersion(ctx)
+	return version, err
 }
 
-func (s *Store) migrations() (*goose.Provider, error) {
+// migrate runs a function that changes the schema, and that no other process runs at
+// the same time.
+func (s *Store) migrate(ctx context.Context, run func(*goose.Provider) error) (err error) {
 	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
 	if err != nil {
-		return nil, fmt.Errorf("find migrations: %w", err)
+		return fmt.Errorf("find migrations: %w", err)
 	}
-	p, err := goose.NewProvider(s.dialect.goose, s.db, files)
+	db := s.db
+	if s.dialect.migrator != nil {
+		if db, err = s.dialect.migrator(s.address); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		defer func() { _ = db.Close() }() // which has nothing left to say
+	}
+	p, err := goose.NewProvider(s.dialect.goose, db, files)
 	if err != nil {
-		return nil, fmt.Errorf("read migrations: %w", err)
+		return fmt.Errorf("read migrations: %w", err)
 	}
-	return p, nil
+	if err := s.dialect.once(ctx, s.db, func() error { return run(p) }); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
 }
 
 // Ping tells whether the database answers.

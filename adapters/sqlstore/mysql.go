@@ -42,8 +42,11 @@ var mySQL = dialect{
 	upsert: func(_ string, columns ...string) string {
 		return " ON DUPLICATE KEY UPDATE " + assign("%s = VALUES(%s)", columns)
 	},
-	// MariaDB would look for a MAX in the whole of a stream.
-	versions: `SELECT s.stream, (SELECT e.version FROM events e WHERE e.stream = s.stream ORDER BY e.version DESC LIMIT 1)
+	// Both would look for a MAX in the whole of a stream. So would MySQL, among several
+	// streams, unless the order is all of the key; and MariaDB, which passes over what is
+	// for MySQL 8, if it is.
+	versions: `SELECT s.stream, (SELECT e.version FROM events e WHERE e.stream = s.stream
+			ORDER BY /*!80000 e.stream DESC, */ e.version DESC LIMIT 1)
 		FROM (%s) s`,
 	versionsItem: "SELECT ? AS stream", versionsSeparator: " UNION ALL ",
 	tails: func(n int) string {

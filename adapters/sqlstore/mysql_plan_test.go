@@ -63,6 +63,18 @@ func TestMySQLReadsNoMoreRowsThanItNeeds(t *testing.T) {
 		}{
 			{"pending", 1000, func(ctx context.Context) error { _, err := s.Pending(ctx, 100); return err }},
 			{"feed", 500, func(ctx context.Context) error { _, err := s.Feed(ctx, 9000, 100); return err }},
+			{"stretch", 500, func(ctx context.Context) error {
+				_, err := s.Stretch(ctx, []string{"order.tested"}, 9900, 100)
+				return err
+			}},
+			{"versions", 300, func(ctx context.Context) error {
+				streams := []es.Stream{"order-long"}
+				for _, id := range ids {
+					streams = append(streams, es.StreamOf("order", id))
+				}
+				_, err := s.Versions(ctx, streams)
+				return err
+			}},
 			{"head", 10, func(ctx context.Context) error { _, err := s.Head(ctx); return err }},
 			{"tails", 1000, func(ctx context.Context) error {
 				tails := make([]es.Tail, len(ids))
@@ -155,6 +167,14 @@ func TestMySQLWritesTouchNoMoreRowsThanTheyNeed(t *testing.T) {
 					}
 				}
 				return nil
+			}},
+			{"import into new streams and a long one", func() error {
+				var records []es.Record
+				for i := range 50 {
+					records = append(records, addition(es.StreamOf("order", fmt.Sprint("foreign ", i)), 0, 1).Records...)
+				}
+				_, err := s.Import(t.Context(), append(records, addition("order-long", 10_001, 1).Records...))
+				return err
 			}},
 			{"save a view", func() error {
 				return estest.SaveOne(t.Context(), sqlstore.OrderViews{Store: s}, "77", query.Order{}, 1, 2)

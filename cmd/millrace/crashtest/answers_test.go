@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/fleet"
 )
@@ -28,17 +27,12 @@ type seen struct {
 // brokenAnswers asks the service about at most so many orders, and about the
 // whole feed, and holds its answers against a book.
 func (c *customers) brokenAnswers(l *life, b *book, most int) (f findings) {
-	for stream, records := range b.streams {
+	for stream, records := range b.streamsOf("order") {
 		if most--; most < 0 {
 			break
 		}
-		events, err := decode(records)
-		if err != nil {
-			f.add("%v", err)
-			continue
-		}
-		fold := es.Fold(query.Order{}, events...)
-		want := seen{stream.ID(), int64(len(events)), string(fold.Status), string(fold.PaymentStatus), fold.CustomerID}
+		fold := b.order(stream.ID())
+		want := seen{stream.ID(), int64(len(records)), string(fold.Status), string(fold.PaymentStatus), fold.CustomerID}
 		var got seen
 		if err := c.get(l, "/v1/orders/"+want.ID, &got); err != nil || got != want {
 			f.add("the service shows order %+v, want %+v (%v)", got, want, err)
@@ -52,9 +46,31 @@ func (c *customers) brokenAnswers(l *life, b *book, most int) (f findings) {
 		if err := c.get(l, "/v1/commands/"+last, &outcome); err != nil || outcome.Status != "succeeded" || outcome.Version != want.Version {
 			f.add("the service says of command %s: %v (%v), and it made version %d", last, outcome, err, want.Version)
 		}
+		c.checkParticipants(&f, l, b, want.ID)
 	}
 	c.checkEventStream(&f, l, b)
 	return f
+}
+
+// checkParticipants asks what payments and the restaurant say of an order.
+func (c *customers) checkParticipants(f *findings, l *life, b *book, id string) {
+	var payments struct{ Data []struct{ ID, Status string } }
+	if err := c.get(l, "/v1/orders/"+id+"/payments", &payments); err != nil || len(payments.Data) != len(b.requested(id)) {
+		f.add("the service shows payments %+v of order %s, want %v (%v)", payments.Data, id, b.requested(id), err)
+	}
+	for _, p := range payments.Data {
+		if want := b.payment(p.ID); string(want.OrderID) != id || p.Status != string(want.Status) {
+			f.add("the service shows payment %+v of order %s, want %+v", p, id, want)
+		}
+	}
+	want := string(b.ticket(id).Status)
+	if want == "" {
+		return // there is none to ask about
+	}
+	var slip struct{ Status string }
+	if err := c.get(l, "/v1/tickets/"+id, &slip); err != nil || slip.Status != want {
+		f.add("the service shows the ticket of order %s as %q, want %q (%v)", id, slip.Status, want, err)
+	}
 }
 
 func (c *customers) get(l *life, path string, into any) error {
@@ -190,10 +206,10 @@ func (c *customers) settle(l *life, repeatNth, most int) {
 	report(c.t, "logged", troubles(c.service.log.String()))
 }
 
-// book reads the file as it is now.
+// book reads the files as they are now.
 func (c *customers) book() *book {
 	c.t.Helper()
-	b, err := readBook(c.service.file)
+	b, err := readBook(c.service.file, c.service.ledger)
 	if err != nil {
 		c.t.Fatal(err)
 	}

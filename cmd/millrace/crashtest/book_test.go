@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"time"
 
@@ -15,19 +16,24 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// book is everything that a database file holds, as of one moment.
+// book is everything that a database file holds, as of one moment, and what the
+// payment gateway has written down by then.
 type book struct {
 	streams    map[es.Stream][]es.Record // every stream's events in the order of their versions
+	events     map[es.Stream][]es.Event  // the same, decoded
 	commands   map[string]command
 	outcomes   map[string]outcome
 	unfinished map[string]bool
 	outbox     []run
 	feed       []place
-	views      map[string]viewRow
-	processes  map[processKey]processRow
+	views      map[es.Stream]viewRow
 	found      map[string][]int64 // the rows of the search index by what they are found by
-	letters    int                // dead letters
-	integrity  string             // what the database says of itself
+	processes  map[processKey]processRow
+	seen       map[processKey]map[es.Stream]es.Version // how far each process has seen streams
+	charges    map[string]charge                       // by key, which is the id of a payment
+	refunds    map[string]refund                       // by key, which is the id of a refund
+	letters    int                                     // dead letters
+	integrity  string                                  // what the database says of itself
 }
 
 type command struct {
@@ -53,21 +59,6 @@ type place struct {
 	version  es.Version
 }
 
-type viewRow struct {
-	seq                int64
-	version            es.Version
-	status, customerID string
-	createdAt          int64
-	document           string
-}
-
-type processKey struct{ name, id string }
-
-type processRow struct {
-	version es.Version
-	state   string
-}
-
 // openBook opens a database file for reading, whether or not a service runs on it.
 func openBook(file string) (*sql.DB, error) {
 	settings := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}}
@@ -79,28 +70,40 @@ func openBook(file string) (*sql.DB, error) {
 	return db, nil
 }
 
-// readBook reads a database file.
-func readBook(file string) (b *book, err error) {
+// readBook reads a database file and the gateway's ledger, in this order: what the
+// service knows of a charge was written down before.
+func readBook(file, ledger string) (*book, error) {
+	b := &book{
+		streams: map[es.Stream][]es.Record{}, events: map[es.Stream][]es.Event{},
+		commands: map[string]command{}, outcomes: map[string]outcome{}, unfinished: map[string]bool{},
+		views: map[es.Stream]viewRow{}, found: map[string][]int64{},
+		processes: map[processKey]processRow{}, seen: map[processKey]map[es.Stream]es.Version{},
+		charges: map[string]charge{}, refunds: map[string]refund{},
+	}
+	return b, errors.Join(
+		readFile(file, b.readEvents, b.readJournal, b.readRelay, b.readViews, b.readSearch, b.readProcesses, b.readRest),
+		readFile(ledger, b.readCharges, b.readRefunds),
+	)
+}
+
+// readFile reads a database file as it is at one moment.
+func readFile(file string, parts ...func(*sql.Tx) error) (err error) {
 	db, err := openBook(file)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	tx, err := db.BeginTx(context.Background(), nil)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("read %s: %w", file, err)
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
-	b = &book{
-		streams: map[es.Stream][]es.Record{}, commands: map[string]command{}, outcomes: map[string]outcome{},
-		unfinished: map[string]bool{}, views: map[string]viewRow{}, processes: map[processKey]processRow{}, found: map[string][]int64{},
-	}
-	for _, read := range []func(*sql.Tx) error{b.readEvents, b.readJournal, b.readRelay, b.readFolds, b.readSearch, b.readRest} {
+	for _, read := range parts {
 		if err := read(tx); err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
+			return fmt.Errorf("read %s: %w", file, err)
 		}
 	}
-	return b, nil
+	return nil
 }
 
 // each calls row for each row of a query, which scans it.
@@ -119,6 +122,10 @@ func each(tx *sql.Tx, row func(scan func(...any) error) error, text string, args
 }
 
 func (b *book) readEvents(tx *sql.Tx) error {
+	codec, err := process.NewCodec()
+	if err != nil {
+		return err
+	}
 	return each(tx, func(scan func(...any) error) error {
 		var (
 			r              es.Record
@@ -129,8 +136,13 @@ func (b *book) readEvents(tx *sql.Tx) error {
 			return err
 		}
 		r.Data, r.OccurredAt = data, time.UnixMicro(at).UTC()
+		e, err := es.DecodeRecord(codec, r)
+		if err = errors.Join(err, json.Unmarshal(metadata, &r.Metadata)); err != nil {
+			return err
+		}
 		b.streams[r.Stream] = append(b.streams[r.Stream], r)
-		return json.Unmarshal(metadata, &b.streams[r.Stream][len(b.streams[r.Stream])-1].Metadata)
+		b.events[r.Stream] = append(b.events[r.Stream], e)
+		return nil
 	}, "SELECT stream, version, id, type, schema, data, metadata, occurred_at FROM events ORDER BY stream, version")
 }
 
@@ -186,48 +198,6 @@ func (b *book) readRelay(tx *sql.Tx) error {
 	)
 }
 
-func (b *book) readFolds(tx *sql.Tx) error {
-	return errors.Join(
-		each(tx, func(scan func(...any) error) error {
-			var id string
-			var v viewRow
-			err := scan(&id, &v.seq, &v.version, &v.status, &v.customerID, &v.createdAt, &v.document)
-			b.views[id] = v
-			return err
-		}, "SELECT id, seq, version, status, customer_id, created_at, document FROM order_views"),
-		each(tx, func(scan func(...any) error) error {
-			var k processKey
-			var p processRow
-			err := scan(&k.name, &k.id, &p.version, &p.state)
-			b.processes[k] = p
-			return err
-		}, "SELECT name, id, version, state FROM processes"),
-	)
-}
-
-// readSearch looks every order up by its title, as a customer would.
-func (b *book) readSearch(tx *sql.Tx) error {
-	for id, records := range b.streams {
-		key, err := keyOf(records)
-		if err != nil {
-			return fmt.Errorf("%s: %w", id, err)
-		}
-		for _, word := range []string{wordBefore, wordAfter} {
-			title := key + " " + word
-			err := each(tx, func(scan func(...any) error) error {
-				var seq int64
-				err := scan(&seq)
-				b.found[title] = append(b.found[title], seq)
-				return err
-			}, "SELECT rowid FROM order_search WHERE order_search MATCH ?", `"`+title+`"`)
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 func (b *book) readRest(tx *sql.Tx) error {
 	return errors.Join(
 		tx.QueryRow("SELECT COUNT(*) FROM dead_letters").Scan(&b.letters),
@@ -235,33 +205,21 @@ func (b *book) readRest(tx *sql.Tx) error {
 	)
 }
 
-func jsonOf(words []string) string {
-	text, err := json.Marshal(words)
-	if err != nil {
-		panic(err) // words always can be encoded
+// streamsOf returns the streams of one category.
+func (b *book) streamsOf(category string) iter.Seq2[es.Stream, []es.Record] {
+	return func(yield func(es.Stream, []es.Record) bool) {
+		for stream, records := range b.streams {
+			if stream == es.StreamOf(category, stream.ID()) && !yield(stream, records) {
+				return
+			}
+		}
 	}
-	return string(text)
 }
 
-// quiet says what a service on a database file is still to do, or nil.
-func quiet(db *sql.DB) error {
-	var unfinished, outbox, feed, views, processes int
-	err := db.QueryRow(`WITH heads AS (SELECT SUBSTR(stream, 7) AS id, MAX(version) AS version FROM events GROUP BY stream),
-		answers AS (SELECT 'checkout' AS name, value AS type FROM json_each(?) UNION ALL SELECT 'payments', value FROM json_each(?)),
-		due AS (SELECT a.name, SUBSTR(e.stream, 7) AS id, MAX(e.version) AS version
-			FROM events e JOIN answers a ON a.type = e.type GROUP BY a.name, e.stream)
-		SELECT (SELECT COUNT(*) FROM unfinished_commands), (SELECT COUNT(*) FROM outbox),
-			(SELECT COUNT(*) FROM events) - (SELECT COUNT(*) FROM feed),
-			(SELECT COUNT(*) FROM heads LEFT JOIN order_views v ON v.id = heads.id WHERE v.version IS NOT heads.version),
-			(SELECT COUNT(*) FROM due LEFT JOIN processes p ON p.id = due.id AND p.name = due.name
-				WHERE COALESCE(p.version, 0) < due.version)`, jsonOf(process.CheckoutEvents()), jsonOf(process.PaymentsEvents())).
-		Scan(&unfinished, &outbox, &feed, &views, &processes)
-	if err != nil {
-		return fmt.Errorf("ask what is left to do: %w", err)
+// count is how many streams of a category there are.
+func (b *book) count(category string) (n int) {
+	for range b.streamsOf(category) {
+		n++
 	}
-	if unfinished+outbox+views+processes > 0 || feed != 0 {
-		return fmt.Errorf("%d commands without an outcome, %d appends in the outbox, %d events not in the feed, %d views and %d processes behind",
-			unfinished, outbox, feed, views, processes)
-	}
-	return nil
+	return n
 }

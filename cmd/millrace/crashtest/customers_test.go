@@ -50,9 +50,9 @@ func submit() step                 { return post("submit", "") }
 func submitPaying(tok string) step { return post("submit", `{"payment_method":"`+tok+`"}`) }
 func cancel() step                 { return post("cancel", `{"reason":"changed my mind"}`) }
 
-// changeCart makes the order one that is found by another word.
-func changeCart() step {
-	return step{"order.update_cart", http.MethodPut, "/cart", `{"items":[` + item("KEY", wordAfter) + `]}`}
+// changeCart makes the order one that is found by another word, and for another product.
+func changeCart(product string) step {
+	return step{"order.update_cart", http.MethodPut, "/cart", `{"items":[` + item("KEY", wordAfter, product) + `]}`}
 }
 
 // What an order is found by: the key that it was created with, and one of these.
@@ -61,8 +61,11 @@ const (
 	wordAfter  = "formaggi"
 )
 
-func item(key, word string) string {
-	return `{"product_id":"p-1","title":"` + key + " " + word + `","quantity":2,"unit_price":{"amount":950,"currency":"EUR"}}`
+// pizza is the product that everybody orders.
+const pizza = "p-1"
+
+func item(key, word, product string) string {
+	return `{"product_id":"` + product + `","title":"` + key + " " + word + `","quantity":2,"unit_price":{"amount":950,"currency":"EUR"}}`
 }
 
 // stories are what customers do, one after the other.
@@ -73,7 +76,9 @@ var stories = []story{
 	{"cancels while the payment is under way", []step{submitPaying("tok_slow"), cancel()}},
 	{"cancels, and then pays", []step{submitPaying("tok_ok"), cancel(), pay("tok_ok")}},
 	{"submits twice", []step{submit(), submit(), pay("tok_declined")}},
-	{"changes the cart, and again too late", []step{changeCart(), submitPaying("tok_ok"), changeCart()}},
+	{"changes the cart, and again too late", []step{changeCart(pizza), submitPaying("tok_ok"), changeCart(pizza)}},
+	{"orders what is sold out", []step{changeCart(soldOut), submitPaying("tok_ok")}},
+	{"pays by a gateway that hangs up", []step{submitPaying("tok_unknown")}},
 	{"pays by a gateway that stumbles", []step{pay("tok_error"), submit()}},
 }
 
@@ -139,7 +144,7 @@ func (c *customers) make(ctx context.Context, number, i int) bool {
 		key: key, command: "order.create", method: http.MethodPost, path: "/v1/orders", async: i%4 == 1,
 		body: fmt.Sprintf(`{"customer_id":"c-%d","email":"c%d@example.com","items":[%s],
 			"delivery_address":{"name":"C","line1":"Canal 1","postal_code":"1011 AB","city":"Amsterdam","country":"NL"}}`,
-			number, number, item(key, wordBefore)),
+			number, number, item(key, wordBefore, pizza)),
 	}
 	id, ok := c.write(ctx, created)
 	if !ok {

@@ -70,7 +70,7 @@ func TestNothingIsLostOrDoubledByManyKills(t *testing.T) {
 		outcomes[o.status]++
 	}
 	t.Logf("%d kills (%v), %d restarts, %d commands journaled, %d of them answered to customers between kills, outcomes %v, %d events, %d orders, slowest start %v, took %v",
-		*kills, killed, s.lives-1, len(b.commands), accepted, outcomes, len(b.feed), len(b.streams),
+		*kills, killed, s.lives-1, len(b.commands), accepted, outcomes, len(b.feed), b.count("order"),
 		slowest.Round(time.Millisecond), time.Since(began).Round(time.Second))
 	t.Logf("warnings: %v", warnings(s.log.String()))
 }
@@ -92,7 +92,7 @@ func TestTheFirstStartSurvivesKills(t *testing.T) {
 		l := s.start("")
 		l.AwaitReady(t)
 		l.Stop(t)
-		b, err := readBook(s.file)
+		b, err := readBook(s.file, s.ledger)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,8 +70,9 @@ const mySQLWriter = "SET SESSION autocommit = 0, wait_timeout = 10"
 const byKeyMySQL = " FORCE INDEX (PRIMARY)"
 
 const (
-	// mySQLConnections is how many queries may run at a time.
-	mySQLConnections = 32
+	// mySQLConnections is how many queries may run at a time. Servers take 151
+	// connections by default, and a service may well be eight processes.
+	mySQLConnections = 16
 
 	// mySQLPatience is how long the server may take for a statement before the
 	// connection counts as broken.

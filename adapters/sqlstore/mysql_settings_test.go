@@ -42,6 +42,25 @@ func TestMySQLRefusesSettingsThatLoseCommits(t *testing.T) {
 	}
 }
 
+// A server that has no connection left refuses whoever comes next, and the others keep
+// theirs: somebody would not get on at all.
+func TestEightProcessesFitOnAServer(t *testing.T) {
+	t.Parallel()
+	for _, server := range []string{"mysql", "mariadb"} {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			pool := openMySQL(t, servertest.Database(t, server)).Pool()
+			var most int
+			if err := pool.QueryRow("SELECT @@GLOBAL.max_connections").Scan(&most); err != nil {
+				t.Fatal(err)
+			}
+			if each := pool.Stats().MaxOpenConnections; 8*each > most {
+				t.Errorf("each process may take %d connections of %d", each, most)
+			}
+		})
+	}
+}
+
 // wantRefusedNaming opens a database that must be refused, with an error that names
 // something and does not show the password.
 func wantRefusedNaming(t *testing.T, address, name string) {

@@ -1,13 +1,10 @@
 package faulttest
 
 import (
-	"bytes"
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 
-	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/internal/es"
 )
@@ -21,6 +18,7 @@ type findings struct {
 	lost      int // events that customers or processes have asked for and that are not there
 	gaps      int // places of the feed that are empty, taken twice or in the wrong order
 	views     int // views that differ from a fresh fold
+	money     int // orders that have cost their customers too much or too little
 	what      []string
 }
 
@@ -29,11 +27,14 @@ func (f *findings) add(count *int, format string, args ...any) {
 	f.what = append(f.what, fmt.Sprintf(format, args...))
 }
 
-// audit holds the database against what the customers were told, once they rest
-// and nothing is left to do.
-func audit(db *sql.DB, c *customers) (f findings, err error) {
+// audit holds the database and the gateway's ledger against what the customers were
+// told, once they rest and nothing is left to do.
+func audit(db *sql.DB, ledger string, c *customers) (f findings, err error) {
 	streams, err := readEvents(db)
 	if err != nil {
+		return f, err
+	}
+	if err := checkMoney(&f, ledger, c); err != nil {
 		return f, err
 	}
 	for _, check := range []func(*findings, *sql.DB, *customers, map[es.Stream][]es.Record) error{
@@ -103,35 +104,59 @@ func checkOutcomes(f *findings, db *sql.DB, c *customers, _ map[es.Stream][]es.R
 	return err
 }
 
-// checkHistories holds what happened to each order against what its customer and
-// the processes asked for.
+// checkHistories holds what happened to each order, its payment and its ticket against
+// what its customer and the processes asked for.
 func checkHistories(f *findings, _ *sql.DB, c *customers, streams map[es.Stream][]es.Record) error {
-	for stream, records := range streams {
-		caused := map[string]es.Version{}
-		want := slices.Clone(c.orders[stream.ID()])
-		for i, r := range records {
-			if version := es.Version(i + 1); r.Version != version {
-				f.add(&f.lost, "%s has version %d where %d should be", stream, r.Version, version)
-			}
-			command := r.Metadata.CommandID + " " + r.Type
-			if other := caused[command]; other != 0 {
-				f.add(&f.twice, "%s has %s of one command as versions %d and %d", stream, r.Type, other, r.Version)
-			}
-			caused[command] = r.Version
-			if i < len(want) && r.Type != want[i] {
-				f.add(&f.lost, "%s has %s as version %d, want %s", stream, r.Type, r.Version, want[i])
-			}
-			if i >= len(want) {
-				f.add(&f.twice, "%s has %s as version %d, which nobody asked for", stream, r.Type, r.Version)
-			}
+	wanted := map[es.Stream][]string{}
+	for id, order := range c.orders {
+		wanted[es.StreamOf("order", id)] = order.history
+		if len(order.ticket) > 0 {
+			wanted[es.StreamOf("ticket", id)] = order.ticket
+		}
+		if len(order.payment) > 0 {
+			wanted[paymentFor(id, streams)] = order.payment
 		}
 	}
-	for id, want := range c.orders {
-		for missing := len(streams[es.StreamOf("order", id)]); missing < len(want); missing++ {
-			f.add(&f.lost, "order %s lacks %s", id, want[missing])
+	for stream, records := range streams {
+		checkHistory(f, stream, records, wanted[stream])
+	}
+	for stream, want := range wanted {
+		for missing := len(streams[stream]); missing < len(want); missing++ {
+			f.add(&f.lost, "%s lacks %s", stream, want[missing])
 		}
 	}
 	return nil
+}
+
+// paymentFor returns the stream of the payment that an order has asked for.
+func paymentFor(id string, streams map[es.Stream][]es.Record) es.Stream {
+	for _, r := range streams[es.StreamOf("order", id)] {
+		var asked order.PaymentRequested
+		if r.Type == asked.EventType() && json.Unmarshal(r.Data, &asked) == nil {
+			return es.StreamOf("payment", asked.PaymentID)
+		}
+	}
+	return es.StreamOf("payment", "of order "+id) // there is none
+}
+
+func checkHistory(f *findings, stream es.Stream, records []es.Record, want []string) {
+	caused := map[string]es.Version{}
+	for i, r := range records {
+		if version := es.Version(i + 1); r.Version != version {
+			f.add(&f.lost, "%s has version %d where %d should be", stream, r.Version, version)
+		}
+		command := r.Metadata.CommandID + " " + r.Type
+		if other := caused[command]; other != 0 {
+			f.add(&f.twice, "%s has %s of one command as versions %d and %d", stream, r.Type, other, r.Version)
+		}
+		caused[command] = r.Version
+		if i < len(want) && r.Type != want[i] {
+			f.add(&f.lost, "%s has %s as version %d, want %s", stream, r.Type, r.Version, want[i])
+		}
+		if i >= len(want) {
+			f.add(&f.twice, "%s has %s as version %d, which nobody asked for", stream, r.Type, r.Version)
+		}
+	}
 }
 
 // checkFeed looks for gaps, and for events that are not in the feed exactly once
@@ -164,70 +189,4 @@ func checkFeed(f *findings, db *sql.DB, _ *customers, streams map[es.Stream][]es
 		}
 	}
 	return err
-}
-
-// checkViews holds the views against fresh folds, and those against what the API
-// says of a few orders.
-func checkViews(f *findings, db *sql.DB, c *customers, streams map[es.Stream][]es.Record) error {
-	codec, err := es.NewCodec(order.Catalogue(), order.Event.EventType)
-	if err != nil {
-		return err
-	}
-	views := map[string][]byte{}
-	err = each(db, func(scan func(...any) error) error {
-		var id string
-		var version int
-		var document []byte
-		if err := scan(&id, &version, &document); err != nil {
-			return err
-		}
-		views[id] = document
-		if n := len(streams[es.StreamOf("order", id)]); version != n {
-			f.add(&f.views, "the view of %s is at version %d of %d", id, version, n)
-		}
-		return nil
-	}, "SELECT id, version, document FROM order_views")
-	asked := 0
-	for stream, records := range streams {
-		events := make([]order.Event, len(records))
-		for i, r := range records {
-			if events[i], err = es.DecodeRecord(codec, r); err != nil {
-				return err
-			}
-		}
-		fold := es.Fold(query.Order{}, events...)
-		want, err := json.Marshal(fold)
-		if err != nil {
-			return err
-		}
-		if got := views[stream.ID()]; !bytes.Equal(got, want) {
-			f.add(&f.views, "the view of %s is\n%s\nand not the fold\n%s", stream.ID(), got, want)
-		}
-		if asked++; asked <= 20 {
-			checkAnswers(f, c, stream.ID(), fold, records)
-		}
-	}
-	return err
-}
-
-// checkAnswers compares what the API says of an order with its history there.
-func checkAnswers(f *findings, c *customers, id string, fold query.Order, records []es.Record) {
-	var shown struct {
-		Status  string
-		Version int
-	}
-	var history struct{ Data []struct{ ID string } }
-	if err := c.read("/v1/orders/"+id, &shown); err != nil || shown.Status != string(fold.Status) || shown.Version != len(records) {
-		f.add(&f.views, "the API shows order %s as %+v, want %s at version %d (%v)", id, shown, fold.Status, len(records), err)
-	}
-	err := c.read("/v1/orders/"+id+"/events", &history)
-	if same := len(history.Data) == len(records); err != nil || !same {
-		f.add(&f.views, "the API shows %d events of order %s, want %d (%v)", len(history.Data), id, len(records), err)
-		return
-	}
-	for i, e := range history.Data {
-		if !slices.ContainsFunc(records, func(r es.Record) bool { return r.ID == e.ID }) {
-			f.add(&f.views, "the API shows event %d of order %s as %s, which is not there", i+1, id, e.ID)
-		}
-	}
 }

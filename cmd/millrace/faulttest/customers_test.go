@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	crowd = 16                     // how many customers there are
-	pace  = 500 * time.Millisecond // between two orders of one customer
-	open  = 4                      // how many orders of one customer may be under way
+	crowd = 16          // how many customers there are
+	pace  = time.Second // between two orders of one customer
+	open  = 4           // how many orders of one customer may be under way
 
 	// longest is how long a customer may wait for an answer of any kind.
 	longest = 17 * time.Second
@@ -38,42 +38,16 @@ type customers struct {
 	done   chan struct{} // closed when all customers rest
 
 	mu     sync.Mutex
-	orders map[string][]string // by id, the types of the events that each is to have
-	told   map[string]answer   // by command id, what customers were told in the end
+	orders map[string]story  // by id, what is to become of each
+	told   map[string]answer // by command id, what customers were told in the end
 }
-
-// story is what a customer does with an order, step by step, and what its history
-// is in the end.
-type story struct {
-	steps   []step
-	history []string
-}
-
-type step struct{ method, verb, body string }
-
-func submit(token string) step {
-	return step{http.MethodPost, "/submit", `{"payment_method":"` + token + `"}`}
-}
-
-// stories are what customers do, one after the other.
-var stories = []story{
-	{[]step{submit("tok_ok")}, []string{
-		"order.created", "order.submitted", "order.payment_requested", "order.paid", "order.approved"}},
-	{[]step{{http.MethodPut, "/cart", `{"items":[` + item + `]}`}, submit("tok_ok")}, []string{
-		"order.created", "order.cart_updated", "order.submitted", "order.payment_requested", "order.paid", "order.approved"}},
-	{[]step{submit("tok_declined")}, []string{
-		"order.created", "order.submitted", "order.payment_requested", "order.payment_failed"}},
-	{[]step{{http.MethodPost, "/cancel", `{"reason":"changed my mind"}`}}, []string{"order.created", "order.canceled"}},
-}
-
-const item = `{"product_id":"p-1","title":"Margherita","quantity":2,"unit_price":{"amount":950,"currency":"EUR"}}`
 
 // newCustomers lets customers loose on a service. With rounds each makes so many
 // orders, without they go on until they are told that it is enough.
 func newCustomers(t *testing.T, f *fleet.Fleet, name string, rounds int) *customers {
 	c := &customers{
 		t: t, fleet: f, enough: make(chan struct{}), done: make(chan struct{}),
-		orders: map[string][]string{}, told: map[string]answer{},
+		orders: map[string]story{}, told: map[string]answer{},
 	}
 	c.client = http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: open * crowd}, Timeout: 2 * longest}
 	ctx, stop := context.WithCancel(context.Background())
@@ -132,13 +106,13 @@ func (c *customers) live(ctx context.Context, name string, number, rounds int) {
 
 // order brings one order through its life.
 func (c *customers) order(ctx context.Context, key string, s story, turn int) {
-	created, ok := c.write(ctx, turn, key, step{method: http.MethodPost, body: `{"customer_id":"c-1","email":"c@example.com","items":[` + item + `],
+	created, ok := c.write(ctx, turn, key, step{method: http.MethodPost, body: `{"customer_id":"c-1","email":"c@example.com","items":[` + item(pizza) + `],
 		"delivery_address":{"name":"C","line1":"Canal 1","postal_code":"1011 AB","city":"Amsterdam","country":"NL"}}`}, "")
 	if !ok {
 		return
 	}
 	c.mu.Lock()
-	c.orders[created.OrderID] = s.history[:1]
+	c.orders[created.OrderID] = story{history: s.history[:1]}
 	c.mu.Unlock()
 	for n, step := range s.steps {
 		if _, ok := c.write(ctx, turn+n, key+", step "+strconv.Itoa(n), step, "/"+created.OrderID); !ok {
@@ -146,7 +120,7 @@ func (c *customers) order(ctx context.Context, key string, s story, turn int) {
 		}
 	}
 	c.mu.Lock()
-	c.orders[created.OrderID] = s.history
+	c.orders[created.OrderID] = s
 	c.mu.Unlock()
 }
 

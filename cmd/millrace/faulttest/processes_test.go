@@ -30,10 +30,10 @@ func TestTheRelayThatLeadsSleepsThroughItsLease(t *testing.T) {
 			return nil
 		})
 		t.Logf("another relay has taken over after %v", time.Since(asleep).Round(time.Millisecond))
-		successor, epoch := s.leadingRelay()
+		_, epoch = s.leadingRelay()
 		leader.Signal(t, syscall.SIGCONT)
 		s.awaitAccepted(crowd)
-		if now, e := s.leadingRelay(); now != successor || e != epoch {
+		if now, e := s.leadingRelay(); now == leader { // a third may lead where the second is slow
 			t.Errorf("the relay that slept leads again, at epoch %d after %d", e, epoch)
 		}
 	}
@@ -103,7 +103,7 @@ func TestProcessesAreKilledUnderLoad(t *testing.T) {
 
 func TestFourOfEachRoleShareTheWork(t *testing.T) {
 	onlyInFull(t)
-	workers := []string{"commands", "events,processes,payments", "relay"}
+	workers := []string{"commands", everythingElse, "relay"}
 	s := newStage(t, "mariadb")
 	s.open(append([]string{"api"}, workers...)...)
 	for range 3 {

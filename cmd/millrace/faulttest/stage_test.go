@@ -3,6 +3,9 @@ package faulttest
 import (
 	"database/sql"
 	"fmt"
+	"maps"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +20,7 @@ type stage struct {
 	store     *servertest.MySQL
 	broker    *servertest.RabbitMQ
 	db        *sql.DB
+	ledger    string // the file of the payment gateway
 	fleet     *fleet.Fleet
 	customers *customers
 }
@@ -24,7 +28,7 @@ type stage struct {
 // newStage starts the servers, and nothing on them.
 func newStage(t *testing.T, database string) *stage {
 	t.Helper()
-	s := &stage{T: t, broker: servertest.StartRabbitMQ(t, "rabbitmq"), store: servertest.StartMySQL(t, database)}
+	s := &stage{T: t, ledger: filepath.Join(t.TempDir(), "gateway.db"), broker: servertest.StartRabbitMQ(t, "rabbitmq"), store: servertest.StartMySQL(t, database)}
 	s.db = servertest.Connect(t, s.store.Address)
 	s.fleet = fleet.New(t)
 	return s
@@ -104,7 +108,7 @@ func (s *stage) settle(m mended) {
 		s.Errorf("everything had converged after %v, want %v at most", converged, m.within)
 	}
 	s.asBefore()
-	f, err := audit(s.db, s.customers)
+	f, err := audit(s.db, s.ledger, s.customers)
 	if err != nil {
 		s.Error(err)
 	}
@@ -139,36 +143,38 @@ func (s *stage) asBefore() {
 	if a := again.tally.now(); a.unavailable+a.wrong+a.none > 0 || a.slowest > 5*time.Second {
 		s.Errorf("after the fault customers were answered %+v", a)
 	}
-	for id, history := range again.orders {
-		s.customers.orders[id] = history
-	}
-	for id, told := range again.told {
-		s.customers.told[id] = told
-	}
+	maps.Copy(s.customers.orders, again.orders)
+	maps.Copy(s.customers.told, again.told)
 	if err := fleet.Eventually(patience, s.quiet); err != nil {
 		s.Errorf("the service has not come to rest: %v", err)
 	}
 }
 
-// quiet says what the service is still to do, or nil.
+// quiet says what the service is still to do, or nil. A process that waits for nobody
+// but a customer has nothing to do.
 func (s *stage) quiet() error {
-	var unfinished, outbox, unseen, behind, events, want int
+	var unfinished, outbox, unseen, behind, busy, events, want int
+	var views []string
+	for _, category := range []string{"order", "payment", "ticket"} {
+		views = append(views, fmt.Sprintf(`(SELECT COUNT(*) FROM (SELECT SUBSTR(stream, %d) AS id, MAX(version) AS version
+			FROM events WHERE stream LIKE '%s-%%' GROUP BY stream) heads
+			LEFT JOIN %s_views v ON v.id = heads.id WHERE NOT v.version <=> heads.version)`, len(category)+2, category, category))
+	}
 	err := s.db.QueryRow(`SELECT (SELECT COUNT(*) FROM unfinished_commands), (SELECT COUNT(*) FROM outbox),
-		(SELECT COUNT(*) FROM events) - (SELECT COUNT(*) FROM feed),
-		(SELECT COUNT(*) FROM (SELECT SUBSTR(stream, 7) AS id, MAX(version) AS version FROM events GROUP BY stream) heads
-			LEFT JOIN order_views v ON v.id = heads.id WHERE NOT v.version <=> heads.version),
-		(SELECT COUNT(*) FROM events)`).Scan(&unfinished, &outbox, &unseen, &behind, &events)
+		(SELECT COUNT(*) FROM events) - (SELECT COUNT(*) FROM feed), `+strings.Join(views, " + ")+`,
+		(SELECT COUNT(*) FROM processes WHERE NOT done AND waits <> 'the customer'),
+		(SELECT COUNT(*) FROM events)`).Scan(&unfinished, &outbox, &unseen, &behind, &busy, &events)
 	if err != nil {
 		return fmt.Errorf("ask what is left to do: %w", err)
 	}
 	s.customers.mu.Lock()
 	defer s.customers.mu.Unlock()
-	for _, history := range s.customers.orders {
-		want += len(history)
+	for _, order := range s.customers.orders {
+		want += order.events()
 	}
-	if unfinished+outbox+behind > 0 || unseen != 0 || events < want {
-		return fmt.Errorf("%d commands without an outcome, %d appends in the outbox, %d events not in the feed, %d views behind, %d of %d events",
-			unfinished, outbox, unseen, behind, events, want)
+	if unfinished+outbox+behind+busy > 0 || unseen != 0 || events < want {
+		return fmt.Errorf("%d commands without an outcome, %d appends in the outbox, %d events not in the feed, %d views behind, %d processes at work, %d of %d events",
+			unfinished, outbox, unseen, behind, busy, events, want)
 	}
 	return nil
 }

@@ -88,12 +88,12 @@ func printTable(w io.Writer) {
 		return
 	}
 	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(lines, "orders\taccepted\t2xx\t202\t503\tother 5xx\tno answer\tslowest\tno outcome\ttwo effects\tevents lost\tfeed gaps\tviews differ\tconverged\t  scenario")
+	fmt.Fprintln(lines, "orders\taccepted\t2xx\t202\t503\tother 5xx\tno answer\tslowest\tno outcome\ttwo effects\tevents lost\tfeed gaps\tviews differ\tmoney wrong\tconverged\t  scenario")
 	for _, r := range table.rows {
 		f := r.findings
-		fmt.Fprintf(lines, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t%d\t%d\t%d\t%d\t%d\t%.1f s\t  %s\n", r.orders, f.commands,
+		fmt.Fprintf(lines, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t  %s\n", r.orders, f.commands,
 			r.answers.good, r.answers.pending, r.answers.unavailable, r.answers.wrong, r.answers.none, r.answers.slowest.Seconds(),
-			f.noOutcome, f.twice, f.lost, f.gaps, f.views, r.converged.Seconds(), r.scenario)
+			f.noOutcome, f.twice, f.lost, f.gaps, f.views, f.money, r.converged.Seconds(), r.scenario)
 	}
 	_ = lines.Flush() // standard output
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/app/process"
 	"github.com/millrace/millrace/domain/money"
+	"github.com/millrace/millrace/internal/crash"
 )
 
 // Charge is a request for money and what became of it.
@@ -40,6 +41,8 @@ func (c *Charge) columns() []any {
 // returned, with first false. It returns ErrKeyReused if that one asked for
 // something else.
 func (l *Ledger) Charge(ctx context.Context, c Charge) (recorded Charge, first bool, err error) {
+	about := func() []string { return []string{"charge " + c.Key + " " + c.OrderID} }
+	crash.Point("ledger.before", about)
 	err = l.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `INSERT INTO charges (key, reference, order_id, method, amount, currency, status, code, at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
@@ -61,6 +64,7 @@ func (l *Ledger) Charge(ctx context.Context, c Charge) (recorded Charge, first b
 	case !recorded.asksFor(c):
 		return Charge{}, false, fmt.Errorf("charge %s: %w", c.Key, ErrKeyReused)
 	}
+	crash.Point("ledger.after", about)
 	return recorded, first, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/app/process"
+	"github.com/millrace/millrace/internal/crash"
 )
 
 // ClientConfig is what a Client can be told. Only the address has no default.
@@ -70,16 +71,28 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Charge implements process.Gateway.
 func (c *Client) Charge(ctx context.Context, asked process.Charge) (reference string, err error) {
-	return c.ask(ctx, http.MethodPost, "/charges", asked.Key, chargeRequest{
+	about := func() []string { return []string{"charge " + asked.Key + " " + asked.Order} }
+	crash.Point("gateway.before", about)
+	reference, err = c.ask(ctx, http.MethodPost, "/charges", asked.Key, chargeRequest{
 		Amount: &asked.Amount.Amount, Currency: &asked.Amount.Currency, PaymentMethod: &asked.Method, OrderID: asked.Order,
 	})
+	if err == nil {
+		crash.Point("gateway.after", about)
+	}
+	return reference, err
 }
 
 // Refund implements process.Gateway.
 func (c *Client) Refund(ctx context.Context, asked process.Refund) (reference string, err error) {
-	return c.ask(ctx, http.MethodPost, "/refunds", asked.Key, refundRequest{
+	about := func() []string { return []string{"refund " + asked.Key + " " + asked.Charge} }
+	crash.Point("gateway.before", about)
+	reference, err = c.ask(ctx, http.MethodPost, "/refunds", asked.Key, refundRequest{
 		ChargeKey: &asked.Charge, Amount: &asked.Amount.Amount, Currency: &asked.Amount.Currency, Reason: asked.Reason,
 	})
+	if err == nil {
+		crash.Point("gateway.after", about)
+	}
+	return reference, err
 }
 
 // FindCharge implements process.Gateway.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/app/process"
 	"github.com/millrace/millrace/domain/money"
+	"github.com/millrace/millrace/internal/crash"
 )
 
 // Refund is a request for money to be given back and what became of it.
@@ -41,6 +42,8 @@ func (r *Refund) columns() []any {
 // one asked for something else.
 func (l *Ledger) Refund(ctx context.Context, r Refund) (Refund, error) {
 	var recorded Refund
+	about := func() []string { return []string{"refund " + r.Key + " " + r.ChargeKey} }
+	crash.Point("ledger.before", about)
 	err := l.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		found, err := findRefund(ctx, tx, r.Key)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -55,6 +58,7 @@ func (l *Ledger) Refund(ctx context.Context, r Refund) (Refund, error) {
 	case !recorded.asksFor(r):
 		return Refund{}, fmt.Errorf("refund %s: %w", r.Key, ErrKeyReused)
 	}
+	crash.Point("ledger.after", about)
 	return recorded, nil
 }
 

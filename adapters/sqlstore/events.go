@@ -20,10 +20,11 @@ var refusals = []error{es.ErrConflict, es.ErrDecided, es.ErrFenced, es.ErrIDReus
 
 // Append implements es.Store.
 func (s *Store) Append(ctx context.Context, a es.Append) error {
-	crash.Point("append.before")
+	about := func() []string { return crash.Append(a) }
+	crash.Point("append.before", about)
 	err := s.commits.do(ctx, appendKind, a)
 	if err == nil {
-		crash.Point("append.after")
+		crash.Point("append.after", about)
 	}
 	return err
 }

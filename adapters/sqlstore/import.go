@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/millrace/millrace/internal/crash"
 	"github.com/millrace/millrace/internal/es"
 )
 
@@ -33,6 +34,8 @@ func (s *Store) Import(ctx context.Context, records []es.Record) (map[es.Stream]
 	for _, i := range all {
 		slices.SortStableFunc(i.records, func(a, b es.Record) int { return cmp.Compare(a.Version, b.Version) })
 	}
+	about := func() []string { return crash.Records(records) }
+	crash.Point("import.before", about)
 	errs := doAll(ctx, s.commits, importKind, all)
 	reached := make(map[es.Stream]es.Version, len(all))
 	for n, i := range all {
@@ -41,6 +44,7 @@ func (s *Store) Import(ctx context.Context, records []es.Record) (map[es.Stream]
 		}
 		reached[i.stream()] = i.reached
 	}
+	crash.Point("import.after", about)
 	return reached, nil
 }
 

@@ -37,7 +37,8 @@ const processColumns = "name, id, version, token, state, steps, timers, due_at, 
 
 // Save implements es.Processes.
 func (p Processes[S]) Save(ctx context.Context, moves []es.Move[S]) []error {
-	crash.Point("process.before")
+	about := func() []string { return crash.Moves(p.Name, moves) }
+	crash.Point("process.before", about)
 	errs := make([]error, len(moves))
 	saves := make([]processSave, 0, len(moves))
 	index := make([]int, 0, len(moves))
@@ -54,7 +55,7 @@ func (p Processes[S]) Save(ctx context.Context, moves []es.Move[S]) []error {
 		errs[index[i]] = err
 	}
 	if errors.Join(errs...) == nil {
-		crash.Point("process.after")
+		crash.Point("process.after", about)
 	}
 	return errs
 }

@@ -3,4 +3,4 @@
 package crash
 
 // Point marks a place between two steps that must survive being separated.
-func Point(string) {}
+func Point(string, ...func() []string) {}

@@ -69,7 +69,8 @@ func (b *Bus) Send(ctx context.Context, c es.Envelope) error {
 // Publish publishes records: those of one stream in their order, those of several
 // side by side, so that the broker can confirm them together.
 func (b *Bus) Publish(ctx context.Context, records []es.Record) error {
-	crash.Point("relay.publish.before")
+	about := func() []string { return crash.Records(records) }
+	crash.Point("relay.publish.before", about)
 	lanes := map[es.Stream][]es.Record{}
 	for _, r := range records {
 		lanes[r.Stream] = append(lanes[r.Stream], r)
@@ -87,7 +88,7 @@ func (b *Bus) Publish(ctx context.Context, records []es.Record) error {
 	}
 	err := work.Wait()
 	if err == nil {
-		crash.Point("relay.publish.after")
+		crash.Point("relay.publish.after", about)
 	}
 	return err
 }

@@ -40,11 +40,13 @@ test: tools verify lint fuzz race ## everything that has to be green; what CI ru
 race: ## all tests, with the race detector where it sees the code at work; starts the servers they need
 	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/crashtest
 	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/faulttest
-	@scripts/with-servers.sh go test -race -timeout 20m $$(go list ./... | grep -v -e /crashtest -e /faulttest)
+	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/sagatest
+	@scripts/with-servers.sh go test -race -timeout 20m $$(go list ./... | grep -v -e /crashtest -e /faulttest -e /sagatest)
 
 .PHONY: faults
-faults: ## break servers and processes under load, and print what was lost; ten minutes
+faults: ## break servers and processes under load, and print what was lost; a quarter of an hour
 	@MILLRACE_FAULTS=full scripts/with-servers.sh go test -count=1 -v -timeout 30m ./cmd/millrace/faulttest
+	@MILLRACE_FAULTS=full scripts/with-servers.sh go test -count=1 -v -timeout 30m -run TestManyCheckouts ./cmd/millrace/sagatest
 
 .PHONY: fuzz
 fuzz: ## every fuzz test, FUZZ_TIME (10s) each

@@ -15,8 +15,7 @@ import (
 // Patience is how long a process may take to be ready, or to stop.
 const Patience = 30 * time.Second
 
-// Fleet is a service as processes. It may be used by many goroutines, but only the
-// test's own may start and stop processes.
+// Fleet is a service as processes. It may be used by many goroutines.
 type Fleet struct {
 	tb testing.TB
 
@@ -50,13 +49,10 @@ func (f *Fleet) Start(runs ...Run) {
 	}
 }
 
-// Again starts the process in a slot again, which has ended. More settings count
-// before those that it had.
-func (f *Fleet) Again(slot int, settings ...string) *Process {
+// Again starts the process in a slot again, which has ended.
+func (f *Fleet) Again(slot int) *Process {
 	f.tb.Helper()
-	r := f.All()[slot].run
-	r.Once = settings
-	p := Start(f.tb, r)
+	p := Start(f.tb, f.All()[slot].run)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.slots[slot] = p

@@ -2,7 +2,6 @@ package fleet_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 func service(name string) fleet.Run {
 	return fleet.Run{Binary: "/bin/sh", Name: name, Settings: []string{"MILLRACE_LEASE=2s"}, Args: []string{"-c", `
 		trap 'exit 0' TERM
-		env | grep -e MILLRACE_LEASE -e MILLRACE_STORE -e MILLRACE_ROLES >&2
+		env | grep -e MILLRACE_LEASE -e MILLRACE_STORE>&2
 		echo '  API      http://127.0.0.1:1/v1/orders'
 		echo '  admin    http://127.0.0.1:2/readyz  http://127.0.0.1:2/metrics'
 		while true; do sleep 0.05; done`}}
@@ -25,7 +24,7 @@ func TestAFleetIsStartedKilledAndStartedAgain(t *testing.T) {
 	f := fleet.New(t)
 	log := &fleet.Log{}
 	run := service("first")
-	run.Log, run.Once = log, []string{"MILLRACE_ROLES=once"}
+	run.Log = log
 	f.Start(run, service("second"))
 	f.AwaitReady()
 	if got := f.API(1); got != "http://127.0.0.1:1" || f.All()[0].Admin() != "http://127.0.0.1:2" {
@@ -40,21 +39,13 @@ func TestAFleetIsStartedKilledAndStartedAgain(t *testing.T) {
 	if err := f.Running(); err != nil {
 		t.Error(err)
 	}
-	if got, want := log.String(), "MILLRACE_LEASE=2s\nMILLRACE_ROLES=once\nMILLRACE_LEASE=2s\n"; counted(got) != counted(want) {
+	if got, want := log.String(), "MILLRACE_LEASE=2s\nMILLRACE_LEASE=2s\n"; got != want {
 		t.Errorf("the settings were %q, want %q", got, want)
 	}
 	f.Stop()
 	if p := f.All()[0]; p.Killed() || p.Err() != nil {
 		t.Errorf("a process that was asked to stop ended with %v", p.Err())
 	}
-}
-
-// counted counts the lines of a text, whatever their order.
-func counted(text string) (counts [3]int) {
-	for i, setting := range []string{"MILLRACE_LEASE=2s\n", "MILLRACE_ROLES=once\n", "MILLRACE_STORE="} {
-		counts[i] = strings.Count(text, setting)
-	}
-	return counts
 }
 
 func TestEventuallySaysWhatWasMissing(t *testing.T) {

@@ -16,7 +16,6 @@ type Run struct {
 	Name     string   // for messages, such as its roles
 	Args     []string // defaults to serve
 	Settings []string // as in MILLRACE_LEASE=2s; the ones of the test itself do not count
-	Once     []string // settings for this start and not for the ones after it
 	Log      *Log     // where its log goes, perhaps with that of others; defaults to one of its own
 }
 
@@ -58,7 +57,7 @@ func Start(tb testing.TB, r Run) *Process {
 		}
 	}
 	p.cmd.Env = append(p.cmd.Env, "MILLRACE_HTTP_ADDR=127.0.0.1:0", "MILLRACE_ADMIN_ADDR=127.0.0.1:0", "MILLRACE_LOG_LEVEL=warn")
-	p.cmd.Env = append(append(p.cmd.Env, r.Settings...), r.Once...)
+	p.cmd.Env = append(p.cmd.Env, r.Settings...)
 	p.cmd.Stderr = r.Log
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -78,18 +77,26 @@ func Start(tb testing.TB, r Run) *Process {
 }
 
 // hear reads a line of what the process says when it is ready. The address of the
-// admin listener comes last.
+// admin listener comes last. A gateway simulator has but one.
 func (p *Process) hear(line string) {
+	if _, address, found := strings.Cut(line, "gateway that takes no money is running on "); found {
+		p.isReady(address)
+		return
+	}
 	label, address, _ := strings.Cut(strings.TrimSpace(line), " ")
 	switch label {
 	case "API":
 		p.public = strings.TrimSuffix(strings.TrimSpace(address), "/v1/orders")
 	case "admin":
 		readyz, _, _ := strings.Cut(strings.TrimSpace(address), " ")
-		p.admin = strings.TrimSuffix(readyz, "/readyz")
-		p.untilReady = time.Since(p.Started)
-		close(p.readyNow)
+		p.isReady(strings.TrimSuffix(readyz, "/readyz"))
 	}
+}
+
+// isReady notes that a process is ready.
+func (p *Process) isReady(admin string) {
+	p.admin, p.untilReady = admin, time.Since(p.Started)
+	close(p.readyNow)
 }
 
 // API returns where a process that is ready answers requests, or "" if it does not.

@@ -26,7 +26,7 @@ func TestTheDatabaseStandsStillUnderLoad(t *testing.T) {
 	s := newStage(t, "mariadb")
 	s.open(split...)
 	s.store.Stop()
-	hold(atLength(12*time.Second, 30*time.Second))
+	hold(atLength(18*time.Second, 30*time.Second)) // a write may be tried for 15 before it is refused
 	s.store.Continue()
 	back := time.Now()
 	if s.answers().unavailable == 0 {

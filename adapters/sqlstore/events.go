@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -74,19 +75,25 @@ var appendKind = &kind{name: "append", writer: 1, run: func(ctx context.Context,
 }}
 
 // lookBeforeAppend returns the versions of the streams, and which commands have an
-// outcome. A stream that is to begin, and a command, may be assumed to be new.
+// outcome. A stream that is to begin may be assumed to be new, and so may a command,
+// unless its stream will have moved on: that may be by this very command.
 func lookBeforeAppend(ctx context.Context, t *tx, appends []es.Append) (versions map[es.Stream]es.Version, decided map[string]bool, err error) {
 	var streams, commands []string
 	for _, a := range appends {
 		if !t.assumes || a.Expected > 0 || len(a.Records) == 0 {
 			streams = append(streams, string(a.Stream))
 		}
-		if !t.assumes {
-			commands = append(commands, a.Outcome.CommandID)
-		}
 	}
 	if versions, err = streamVersions(ctx, t, streams); err != nil {
 		return nil, nil, err
+	}
+	reached := maps.Clone(versions)
+	for _, a := range appends {
+		if !t.assumes || reached[a.Stream] != a.Expected {
+			commands = append(commands, a.Outcome.CommandID)
+			continue
+		}
+		reached[a.Stream] += es.Version(len(a.Records))
 	}
 	decided, err = decidedCommands(ctx, t, commands)
 	return versions, decided, err

@@ -19,6 +19,7 @@ func TestStore(t *testing.T, open func(*testing.T) Store) {
 		{"refuses an append beyond the end and keeps nothing of it", refusesBeyond},
 		{"refuses an append of a decided command and keeps nothing of it", refusesDecided},
 		{"answers a repeated append with decided, though it is stale too", refusesRepeated},
+		{"refuses a command whose own append has moved its stream", refusesWhatMovedItsStream},
 		{"records an outcome without records", outcomeAlone},
 		{"writes nothing when the context is done", cancelledAppend},
 		{"lets one of 16 writers win each version of a stream", oneWinner},
@@ -146,9 +147,17 @@ func refusesRepeated(t *testing.T, s Store) {
 
 	// A command is one command, whichever stream it is tried on.
 	elsewhere := newStream()
-	moved := es.Append{Stream: elsewhere, Records: records(elsewhere, 0, 1, ""), Outcome: first.Outcome}
-	wantError(t, s.Append(t.Context(), moved), es.ErrDecided)
+	astray := es.Append{Stream: elsewhere, Records: records(elsewhere, 0, 1, ""), Outcome: first.Outcome}
+	wantError(t, s.Append(t.Context(), astray), es.ErrDecided)
 	wantRecords(t, read(t, s, elsewhere, 0), nil)
+}
+
+// A store that has seen nothing odd yet may assume that a command is new. That its
+// stream has moved on need not be by another one.
+func refusesWhatMovedItsStream(t *testing.T, s Store) {
+	first := appended(t, s, newStream(), 0, 1)
+	second := appended(t, s, first.Stream, 1, 2)
+	wantRefused(t, s, second, es.ErrDecided, first, second)
 }
 
 func outcomeAlone(t *testing.T, s Store) {

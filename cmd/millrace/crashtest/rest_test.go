@@ -110,7 +110,8 @@ func (b *book) checkEnd(f *findings, id string) {
 		calledOff = v.Status == order.StatusCanceled || v.Status == order.StatusRejected
 		paid      = v.PaymentStatus == order.PaymentTaken
 		wasPaid   = paid || v.PaymentStatus == order.PaymentReturned
-		made      = submitted && wasPaid && !calledOff
+		out       = v.Items[0].ProductID == soldOut
+		made      = submitted && wasPaid && !calledOff && !out
 	)
 	if v.PaymentStatus == order.PaymentPending {
 		f.add("order %s waits for its payment for ever", id)
@@ -121,8 +122,8 @@ func (b *book) checkEnd(f *findings, id string) {
 	if calledOff && paid || !calledOff && wasPaid != paid {
 		f.add("order %s is %s and its payment %s", id, v.Status, v.PaymentStatus)
 	}
-	if v.Status == order.StatusRejected && slip != ticket.StatusRejected {
-		f.add("order %s is rejected and its ticket is %q", id, slip)
+	if v.Status == order.StatusRejected && (slip != ticket.StatusRejected || !out) {
+		f.add("order %s is rejected, its ticket is %q, and what it is about is sold out: %t", id, slip, out)
 	}
 	want := int64(0)
 	if paid && !calledOff {

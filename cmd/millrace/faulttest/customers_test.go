@@ -91,10 +91,14 @@ func (c *customers) live(ctx context.Context, name string, number, rounds int) {
 		case <-next.C:
 		case <-c.enough:
 			return
+		case <-ctx.Done():
+			return
 		}
 		select {
 		case places <- struct{}{}:
 		case <-c.enough:
+			return
+		case <-ctx.Done():
 			return
 		}
 		orders.Go(func() {

@@ -220,9 +220,3 @@ func firstDue(timers []Timer, now time.Time) (first Timer, ok bool) {
 	}
 	return first, ok
 }
-
-// Retry asks a process to try again what it waits for. Whoever fires timers lets it
-// see that, next. It returns ErrNoProcess if there is none with this id.
-func (m *Manager[S]) Retry(ctx context.Context, id string) error {
-	return Retry(ctx, m.Processes, id, m.now())
-}

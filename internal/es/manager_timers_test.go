@@ -180,7 +180,7 @@ func TestManagerLetsAProcessTryAgain(t *testing.T) {
 	s := waiting(t, map[int][]es.Timer{1: {timer("b", 7300)}}, timer("a", 7200))
 	retry := es.Timer{Name: "process.retry", At: s.now}
 	for range 2 { // the second time it has been asked already
-		if err := s.Retry(t.Context(), "7"); err != nil {
+		if err := es.Retry(t.Context(), s.Processes, "7", s.now); err != nil {
 			t.Fatal(err)
 		}
 		s.wantTimers(t, timer("a", 7200), retry)
@@ -201,7 +201,7 @@ func TestManagerLetsAProcessTryAgain(t *testing.T) {
 	if last := steps[len(steps)-1]; last.Event != "process.retried" || last.Timer != "" {
 		t.Errorf("the last step is %+v", last)
 	}
-	if err := s.Retry(t.Context(), "8"); !errors.Is(err, es.ErrNoProcess) {
+	if err := es.Retry(t.Context(), s.Processes, "8", s.now); !errors.Is(err, es.ErrNoProcess) {
 		t.Errorf("the error for a process that is not there is %v, want %v", err, es.ErrNoProcess)
 	}
 	if len(s.kept.instances) != 1 {

@@ -13,8 +13,9 @@ const retryTimer = "process.retry"
 
 func isRetry(t Timer) bool { return t.Name == retryTimer }
 
-// Retry does what Manager.Retry does, for somebody who need not know what the state of
-// a process looks like: it takes the state as it is.
+// Retry asks a process to try again what it waits for. Whoever fires timers lets it
+// see that, next. It returns ErrNoProcess if there is none with this id. The caller need
+// not know what the state of the process looks like: S may be its JSON.
 func Retry[S any](ctx context.Context, processes Processes[S], id string, now time.Time) error {
 	for {
 		were, err := processes.Load(ctx, []string{id})

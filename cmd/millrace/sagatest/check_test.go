@@ -151,17 +151,13 @@ func (v *visit) ticket() (string, error) {
 
 // ended says what is not as it should be when the order has ended in one of some ways,
 // with the money where it belongs and nobody waiting for anything.
-func (v *visit) ended(ends []string) error {
+func (v *visit) ended(ends []string, ledger page) error {
 	s, err := v.shown()
 	if err != nil {
 		return err
 	}
 	if !slices.Contains(ends, s.Status) {
 		return fmt.Errorf("the order is %s, want it %s", s.Status, strings.Join(ends, " or "))
-	}
-	ledger, err := v.house.readLedger()
-	if err != nil {
-		return err
 	}
 	taken, back := ledger.money(v.order)
 	kept := int64(0)
@@ -233,7 +229,14 @@ func (v *visit) told(s shown, taken int64) error {
 // wantEnd fails the test unless the order ends in one of some ways.
 func (v *visit) wantEnd(ends ...string) {
 	v.Helper()
-	if err := fleet.Eventually(patience, func() error { return v.ended(ends) }); err != nil {
+	err := fleet.Eventually(patience, func() error {
+		ledger, err := v.house.readLedger()
+		if err == nil {
+			err = v.ended(ends, ledger)
+		}
+		return err
+	})
+	if err != nil {
 		v.Errorf("order %s: %v", v.order, err)
 	}
 }

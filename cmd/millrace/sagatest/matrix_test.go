@@ -1,6 +1,7 @@
 package sagatest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -77,6 +78,34 @@ func walkAll(t *testing.T, h *house, name string) (walked []outing) {
 	return walked
 }
 
+// notEnded says of which visits the order has not ended as it was to end, when everything
+// has had some time to show.
+func (h *house) notEnded(visits []outing) (wrong []string) {
+	look := func() error {
+		ledger, err := h.readLedger()
+		if err != nil {
+			return err
+		}
+		wrong = nil
+		for _, v := range visits {
+			if v.ends[0] == needsHelp {
+				continue
+			}
+			if err := v.ended(v.ends, ledger); err != nil {
+				wrong = append(wrong, fmt.Sprintf("%s: order %s: %v", v.name, v.order, err))
+			}
+		}
+		if len(wrong) > 0 {
+			return errors.New(wrong[0])
+		}
+		return nil
+	}
+	if err := fleet.Eventually(fleet.Patience, look); err != nil && len(wrong) == 0 {
+		wrong = []string{err.Error()}
+	}
+	return wrong
+}
+
 // settle waits until a house is at rest, lets everything come again that ever came, and
 // looks whether all is as it was, and in order.
 func (h *house) settle(t *testing.T, visits []outing) {
@@ -91,16 +120,7 @@ func (h *house) settle(t *testing.T, visits []outing) {
 			t.Errorf("the service has not come to rest again: %v", err)
 		}
 	}
-	for _, v := range visits {
-		v.visit.T = t
-		if v.ends[0] == needsHelp {
-			continue
-		}
-		if err := fleet.Eventually(patience, func() error { return v.ended(v.ends) }); err != nil {
-			t.Errorf("%s: order %s: %v", v.name, v.order, err)
-		}
-	}
-	for _, what := range h.disorder() {
+	for _, what := range slices.Concat(h.notEnded(visits), h.disorder()) {
 		t.Error(what)
 	}
 	if err := h.fleet.Running(); err != nil {

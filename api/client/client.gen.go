@@ -462,8 +462,10 @@ type OrderStatus string
 
 // PayOrder How an order is paid.
 type PayOrder struct {
-	// PaymentMethod A token of the payment gateway. The built-in simulator knows `tok_ok`, `tok_declined`,
-	// `tok_slow` and `tok_error`.
+	// PaymentMethod A token of the payment gateway. The built-in simulator takes the money for `tok_ok`,
+	// `tok_slow` (late), `tok_error` (at the second attempt), `tok_unknown` (without an
+	// answer) and `tok_refund_refused` (for good), and declines any other, `tok_declined`
+	// among them.
 	//
 	//
 	// Example: tok_ok

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -8,9 +9,26 @@ import (
 	"github.com/millrace/millrace/app/process"
 )
 
+// builtIn is the address of a gateway in this process that keeps its ledger where it
+// finds a place for it.
+const builtIn = "simulator:"
+
+// gatewayAddress is where the gateway is. The built-in one has its ledger beside the
+// store if that is a file, or else in the working directory.
+func (c *config) gatewayAddress() string {
+	if c.Gateway != builtIn {
+		return c.Gateway
+	}
+	path, isFile := strings.CutPrefix(c.Store, "sqlite:")
+	if !isFile {
+		path = "millrace.db"
+	}
+	return builtIn + strings.TrimSuffix(path, ".db") + "-gateway.db"
+}
+
 // participantFlags are the settings of the checkout and of those who take part in it.
 func (c *config) participantFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.Gateway, "gateway", "simulator:millrace-gateway.db", "who takes the money: simulator:PATH for one in the process with its ledger in a file, or http://HOST:PORT")
+	f.StringVar(&c.Gateway, "gateway", builtIn, "who takes the money: simulator: for one in the process with its ledger beside the SQLite store, simulator:PATH with it elsewhere, or http://HOST:PORT")
 	f.DurationVar(&c.GatewayTimeout, "gateway-timeout", 10*time.Second, "how long the gateway may take to answer; after that its answer is looked for")
 	f.DurationVar(&c.PaymentTimeout, "payment-timeout", time.Minute, "how long an order waits for its payment before that has failed")
 	f.DurationVar(&c.RestaurantTimeout, "restaurant-timeout", 15*time.Minute, "how long an order waits for the restaurant before it is rejected")

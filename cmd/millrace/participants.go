@@ -21,7 +21,7 @@ func (a *assembly) addProcesses() error {
 
 // addPayments takes money and gives it back.
 func (a *assembly) addPayments() error {
-	g, err := gateway.Open(context.Background(), a.config.Gateway, gateway.Config{
+	g, err := gateway.Open(context.Background(), a.config.gatewayAddress(), gateway.Config{
 		SlowAnswer: a.config.SlowPayment, Timeout: a.config.GatewayTimeout, Log: a.log,
 	})
 	if err != nil {

@@ -8,6 +8,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)"
 FUZZ_TIME ?= 10s
 
+# The suites that run on every broker with every database. What they run is seen by
+# the race detector in the other tests, one by one.
+COMBINATIONS = ^(TestEverywhere|TestStoresShareABrokerAndNothingElse)$$
+
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -41,7 +45,8 @@ race: ## all tests, with the race detector where it sees the code at work; start
 	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/crashtest
 	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/faulttest
 	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/sagatest
-	@scripts/with-servers.sh go test -race -timeout 20m $$(go list ./... | grep -v -e /crashtest -e /faulttest -e /sagatest)
+	@scripts/with-servers.sh go test -timeout 20m -run '$(COMBINATIONS)' ./cmd/millrace
+	@scripts/with-servers.sh go test -race -timeout 40m -skip '$(COMBINATIONS)' $$(go list ./... | grep -v -e /crashtest -e /faulttest -e /sagatest)
 
 .PHONY: faults
 faults: ## break servers and processes under load, and print what was lost; a quarter of an hour

@@ -90,7 +90,7 @@ func (p place) wholeLife(t *testing.T) {
 
 // manyOrders sends every write to all processes at once, under one key.
 func (p place) manyOrders(t *testing.T) {
-	const customers, each = 8, 6
+	const customers, each = 8, 3
 	clients := p.start(t)
 	var work sync.WaitGroup
 	for customer := range customers {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/app/process"
-	"github.com/millrace/millrace/domain/money"
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/domain/payment"
 	"github.com/millrace/millrace/domain/ticket"
@@ -48,85 +47,10 @@ func newActor[S es.Folded[S, es.Event]](p es.Process[S], id string) *actor[S] {
 	return &actor[S]{p, p.New(id), map[es.Stream]int{}}
 }
 
-// bank is a gateway whose requests and answers may get lost.
-type bank struct {
-	t                *rapid.T
-	healthy          bool
-	charged, refunds map[string]money.Money
-	refusedCharges   map[string]bool
-}
-
-var errLost = errors.New("no answer")
-
-func (b *bank) lost(what string) bool {
-	return !b.healthy && rapid.Bool().Draw(b.t, what)
-}
-
-func (b *bank) Charge(_ context.Context, c process.Charge) (string, error) {
-	if b.lost("the charge gets lost") {
-		return "", errLost
-	}
-	if _, known := b.charged[c.Key]; !known && !b.refusedCharges[c.Key] {
-		if !b.healthy && rapid.IntRange(0, 4).Draw(b.t, "declined at 0") == 0 {
-			b.refusedCharges[c.Key] = true
-		} else {
-			b.charged[c.Key] = c.Amount
-		}
-	}
-	if b.lost("the answer to the charge gets lost") {
-		return "", errLost
-	}
-	return b.FindCharge(context.Background(), c.Key)
-}
-
-func (b *bank) Refund(_ context.Context, r process.Refund) (string, error) {
-	if b.lost("the refund gets lost") {
-		return "", errLost
-	}
-	b.refunds[r.Key] = r.Amount
-	if b.lost("the answer to the refund gets lost") {
-		return "", errLost
-	}
-	return "re", nil
-}
-
-func (b *bank) FindCharge(_ context.Context, key string) (string, error) {
-	switch _, charged := b.charged[key]; {
-	case b.lost("the look at the charge gets lost"):
-		return "", errLost
-	case charged:
-		return "ch", nil
-	case b.refusedCharges[key]:
-		return "", process.Declined{Reason: "card_declined"}
-	}
-	return "", process.ErrNeverAsked
-}
-
-func (b *bank) FindRefund(_ context.Context, key string) (string, error) {
-	if b.lost("the look at the refund gets lost") {
-		return "", errLost
-	}
-	if _, known := b.refunds[key]; known {
-		return "re", nil
-	}
-	return "", process.ErrNeverAsked
-}
-
-// kept is what the bank has in the end, in minor units.
-func (b *bank) kept() (kept int64) {
-	for _, m := range b.charged {
-		kept += m.Amount
-	}
-	for _, m := range b.refunds {
-		kept -= m.Amount
-	}
-	return kept
-}
-
 func newWorld(t *rapid.T) *world {
 	w := &world{
 		t: t, now: noon, streams: map[es.Stream][]es.Event{}, cashiers: map[string]*actor[process.Cashier]{},
-		bank:     &bank{t: t, charged: map[string]money.Money{}, refunds: map[string]money.Money{}, refusedCharges: map[string]bool{}},
+		bank:     newBank(t),
 		thinking: rapid.Bool().Draw(t, "the restaurant answers by hand"),
 	}
 	w.checkout = newActor(process.NewCheckout(patience), "7")

@@ -84,7 +84,7 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 		return nil, err
 	}
 	if err := a.addRoles(); err != nil {
-		return nil, errors.Join(err, a.broker.Close())
+		return nil, errors.Join(err, a.disconnect())
 	}
 	a.ready = a.router.Running()
 	a.handlers = append(a.handlers, a.router.Run, a.afterStart(a.sender.Retry))
@@ -200,12 +200,15 @@ func (m *millrace) check(ctx context.Context) error {
 	return nil
 }
 
-func (m *millrace) close() error {
+func (m *millrace) close() error { return errors.Join(m.disconnect(), m.store.Close()) }
+
+// disconnect lets go of all but the store.
+func (m *millrace) disconnect() error {
 	err := m.broker.Close()
 	if m.gateway != nil {
 		err = errors.Join(err, m.gateway.Close())
 	}
-	return errors.Join(err, m.store.Close())
+	return err
 }
 
 // leader lets one process at a time do a job.

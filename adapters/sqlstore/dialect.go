@@ -33,6 +33,7 @@ type dialect struct {
 	writer    string // a statement for the connection that writes, or none
 	begin     string // the statement that begins a transaction; none if one begins by itself
 	byKey     string // what to append to a table of which rows are locked by their keys
+	through   string // what to append to a table to read it through an index, with %s for its name
 	forUpdate string // what to append to a SELECT of rows that are to be changed
 	now       string // the database's time in microseconds since 1970, as an expression
 	rows      int    // how many rows to insert with one statement, a power of two

@@ -30,6 +30,7 @@ var mySQL = dialect{
 	writers:   4,
 	writer:    mySQLWriter,
 	byKey:     byKeyMySQL,
+	through:   " FORCE INDEX (%s)", // MariaDB reads a list from its beginning to the page, if its statistics are old
 	forUpdate: " FOR UPDATE",
 	now:       "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	rows:      128,

@@ -79,11 +79,14 @@ func (v OrderViews) Order(ctx context.Context, id order.ID) (query.OrderRow, err
 // List implements query.Orders.
 func (v OrderViews) List(ctx context.Context, q query.ListOrders) ([]query.OrderRow, error) {
 	var c conditions
+	index := "newest"
 	if q.Status != "" {
 		c.add("v.status = ?", string(q.Status))
+		index = "status"
 	}
 	if q.CustomerID != "" {
 		c.add("v.customer_id = ?", q.CustomerID)
+		index = "customer" // who has fewer orders than a status has
 	}
 	if q.CreatedFrom != nil {
 		c.add("v.created_at >= ?", ceilMicro(*q.CreatedFrom))
@@ -92,7 +95,7 @@ func (v OrderViews) List(ctx context.Context, q query.ListOrders) ([]query.Order
 		c.add("v.created_at < ?", ceilMicro(*q.CreatedTo))
 	}
 	c.before(q.After)
-	found, err := orderView.find(ctx, v.Store, "order_views v"+c.where()+newestFirst, append(c.args, q.Limit)...)
+	found, err := orderView.page(ctx, v.Store, index, c, newestFirst, q.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}

@@ -43,7 +43,7 @@ func (v PaymentViews) List(ctx context.Context, q query.ListPayments) ([]query.P
 	var c conditions
 	c.add("v.order_id = ?", string(q.Order))
 	c.after(q.After)
-	found, err := paymentView.find(ctx, v.Store, "payment_views v"+c.where()+oldestFirst, append(c.args, q.Limit)...)
+	found, err := paymentView.page(ctx, v.Store, "order", c, oldestFirst, q.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("list payments of order %s: %w", q.Order, err)
 	}

@@ -92,7 +92,7 @@ func (r ProcessRows) names(ctx context.Context, only string) ([]string, error) {
 }
 
 func (r ProcessRows) newest(ctx context.Context, name string, done bool, q query.ListProcesses) ([]processKeyAt, error) {
-	text, args := "SELECT id, started_at FROM processes WHERE name = ? AND done = ?", []any{name, truth(done)}
+	text, args := "SELECT id, started_at FROM processes"+fmt.Sprintf(r.Store.dialect.through, "processes_newest")+" WHERE name = ? AND done = ?", []any{name, truth(done)}
 	if after := q.After; after != (query.ProcessPlace{}) {
 		at := after.StartedAt.UnixMicro()
 		text += " AND started_at <= ? AND (started_at < ? OR id < ?"

@@ -97,7 +97,7 @@ func dueAt(timers []es.Timer) int64 {
 // Due implements es.Processes.
 func (p Processes[S]) Due(ctx context.Context, before time.Time, after es.DueProcess, limit int) ([]es.DueProcess, error) {
 	from := after.At.UnixMicro()
-	rows, err := p.Store.query(ctx, `SELECT id, due_at FROM processes
+	rows, err := p.Store.query(ctx, `SELECT id, due_at FROM processes`+fmt.Sprintf(p.Store.dialect.through, "processes_due")+`
 		WHERE name = ? AND due_at >= ? AND due_at < ? AND (due_at > ? OR id > ?) ORDER BY due_at, id LIMIT ?`,
 		p.Name, from, ceilMicro(before), from, after.ID, limit)
 	if err != nil {

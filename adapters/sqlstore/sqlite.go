@@ -24,6 +24,7 @@ var sqlite = dialect{
 	once:       onceSQLite,
 	writers:    1,
 	begin:      "BEGIN IMMEDIATE",
+	through:    " INDEXED BY %s",
 	now:        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	rows:       8,
 	remove:     func(table, key string) string { return "DELETE FROM " + table + " WHERE " + key + " IN (%s)" },

@@ -41,11 +41,13 @@ func (v TicketViews) Ticket(ctx context.Context, id ticket.ID) (query.TicketRow,
 // List implements query.Tickets.
 func (v TicketViews) List(ctx context.Context, q query.ListTickets) ([]query.TicketRow, error) {
 	var c conditions
+	index := "newest"
 	if q.Status != "" {
 		c.add("v.status = ?", string(q.Status))
+		index = "status"
 	}
 	c.before(q.After)
-	found, err := ticketView.find(ctx, v.Store, "ticket_views v"+c.where()+newestFirst, append(c.args, q.Limit)...)
+	found, err := ticketView.page(ctx, v.Store, index, c, newestFirst, q.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("list tickets: %w", err)
 	}

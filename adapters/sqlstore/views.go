@@ -164,6 +164,12 @@ func (v view[V, R]) find(ctx context.Context, s *Store, text string, args ...any
 	return found, nil
 }
 
+// page returns the rows of a page, which an index of the view's table holds in its order.
+func (v view[V, R]) page(ctx context.Context, s *Store, index string, c conditions, order string, limit int) ([]R, error) {
+	from := v.name + " v" + fmt.Sprintf(s.dialect.through, v.name+"_"+index)
+	return v.find(ctx, s, from+c.where()+order, append(c.args, limit)...)
+}
+
 func (v view[V, R]) each(ctx context.Context, s *Store, text string, args []any, visit func(string, es.Version, V)) error {
 	rows, err := s.query(ctx, "SELECT v.id, v.version, v.document FROM "+text, args...)
 	if err != nil {

@@ -1,15 +1,10 @@
 package order_test
 
 import (
-	"encoding/json"
 	"flag"
-	"reflect"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/domain/order"
-	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/es/estest"
 )
 
@@ -43,21 +38,19 @@ var (
 	}
 )
 
-func newCodec(t testing.TB) *es.Codec[order.Event] {
-	t.Helper()
-	codec, err := es.NewCodec(order.Catalogue(), order.Event.EventType)
-	if err != nil {
-		t.Fatal(err)
+func kit() estest.Events[order.Order, order.Event] {
+	return estest.Events[order.Order, order.Event]{
+		Category: "order", Catalogue: order.Catalogue(), TypeOf: order.Event.EventType, Written: written, Add: *update,
 	}
-	return codec
 }
 
-func TestEveryEventEverWrittenStillDecodes(t *testing.T) {
-	t.Parallel()
-	estest.Golden[order.Event]{
-		Dir: "testdata/events", Codec: newCodec(t), Catalogue: order.Catalogue(), Values: written, Add: *update,
-	}.Test(t)
-}
+func TestEveryEventEverWrittenStillDecodes(t *testing.T) { kit().TestStored(t) }
+
+func TestCatalogueListsEveryEvent(t *testing.T) { kit().TestCatalogue(t) }
+
+func TestOrderHasACaseForEveryEvent(t *testing.T) { kit().TestCases(t) }
+
+func TestEventsAreNamedAfterTheOrder(t *testing.T) { kit().TestNames(t) }
 
 // What is optional is not written when it is not there, so that an event looks
 // the same before and after the field was invented.
@@ -73,67 +66,13 @@ func TestEventsLeaveOutWhatIsNotThere(t *testing.T) {
 		{order.CartUpdated{Cart: onePizza, Total: ten, At: noon}, `{"items":[{"product_id":"p-1","title":"Margherita","quantity":1,` +
 			`"unit_price":{"amount":1000,"currency":"EUR"}}],"total":{"amount":1000,"currency":"EUR"},"at":"2025-03-01T12:00:00Z"}`},
 	} {
-		if _, _, got, err := newCodec(t).Encode(test.event); err != nil || string(got) != test.want {
+		if _, _, got, err := kit().Codec(t).Encode(test.event); err != nil || string(got) != test.want {
 			t.Errorf("%s is written as\n\t%s (%v)\nwant\n\t%s", test.event.EventType(), got, err, test.want)
 		}
 	}
 }
 
-func TestCatalogueListsEveryEvent(t *testing.T) {
-	t.Parallel()
-	if got, want := estest.TypeNames(order.Catalogue()), estest.TypesWith(t, ".", "isEvent"); !slices.Equal(got, want) {
-		t.Errorf("the catalogue lists\n\t%v\nand the source has\n\t%v", got, want)
-	}
-}
-
-func TestOrderHasACaseForEveryEvent(t *testing.T) {
-	t.Parallel()
-	if got, want := estest.CasesOf(t, ".", "Order", "Evolve"), estest.TypeNames(order.Catalogue()); !slices.Equal(got, want) {
-		t.Errorf("Order.Evolve has cases for\n\t%v\nand the catalogue lists\n\t%v", got, want)
-	}
-}
-
-func TestEventsAreNamedAfterTheOrder(t *testing.T) {
-	t.Parallel()
-	for _, e := range order.Catalogue() {
-		if !strings.HasPrefix(e.EventType(), "order.") || strings.ToLower(e.EventType()) != e.EventType() {
-			t.Errorf("%T is called %q, want order. and lower case", e, e.EventType())
-		}
-	}
-}
-
-// FuzzCodec wants that no bytes under the name of an event do harm, and that what
-// can be read is the same when it has been written and read again.
 func FuzzCodec(f *testing.F) {
-	codec := newCodec(f)
-	for _, e := range written {
-		name, _, data, err := codec.Encode(e)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(name, []byte(data))
-	}
-	for _, data := range []string{``, `null`, `[]`, `{"at":null}`, `{"at":"24:00"}`, `{"items":[null,{}]}`, `{"AT":"2025-03-01T12:00:00+23:59"}`} {
-		f.Add("order.created", []byte(data))
-	}
-	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		read, err := codec.Decode(name, 1, data)
-		if err != nil {
-			return
-		}
-		name, schema, first, err := codec.Encode(read)
-		if err != nil {
-			t.Fatalf("encode %+v: %v", read, err)
-		}
-		again, err := codec.Decode(name, schema, first)
-		if err != nil {
-			t.Fatalf("decode %s: %v", first, err)
-		}
-		if !reflect.DeepEqual(again, read) {
-			t.Errorf("%s was\n\t%+v\nand is\n\t%+v", data, read, again)
-		}
-		if es.Fold(order.Order{}, again) != es.Fold(order.Order{}, read) {
-			t.Errorf("the order folds %s differently from %s", first, json.RawMessage(data))
-		}
-	})
+	kit().Fuzz(f, "order.created",
+		``, `null`, `[]`, `{"at":null}`, `{"at":"24:00"}`, `{"items":[null,{}]}`, `{"AT":"2025-03-01T12:00:00+23:59"}`)
 }

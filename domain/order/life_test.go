@@ -41,7 +41,7 @@ func TestNoSequenceOfCommandsBreaksAnOrder(t *testing.T) {
 			"cancel": cancel("not hungry"), "refund": refund(payment),
 		}[name]
 	}
-	codec := newCodec(t)
+	codec := kit().Codec(t)
 	rapid.Check(t, func(t *rapid.T) {
 		l := &life{codec: codec, taken: map[string]order.Money{}, back: map[string]order.Money{}}
 		// Most lives begin with an order, or they would stay empty for long.

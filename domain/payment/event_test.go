@@ -2,14 +2,10 @@ package payment_test
 
 import (
 	"flag"
-	"reflect"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/domain/money"
 	"github.com/millrace/millrace/domain/payment"
-	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/internal/es/estest"
 )
 
@@ -30,77 +26,29 @@ var written = map[string]payment.Event{
 	"payment.refund_refused.v1":   payment.RefundRefused{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: goldenAmount, Reason: "account_closed", At: goldenTime},
 }
 
-func newCodec(t testing.TB) *es.Codec[payment.Event] {
-	t.Helper()
-	codec, err := es.NewCodec(payment.Catalogue(), payment.Event.EventType)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return codec
-}
-
-func TestEveryEventEverWrittenStillDecodes(t *testing.T) {
-	t.Parallel()
-	estest.Golden[payment.Event]{
-		Dir: "testdata/events", Codec: newCodec(t), Catalogue: payment.Catalogue(), Values: written, Add: *update,
-	}.Test(t)
-}
-
-func TestCatalogueListsEveryEvent(t *testing.T) {
-	t.Parallel()
-	if got, want := estest.TypeNames(payment.Catalogue()), estest.TypesWith(t, ".", "isEvent"); !slices.Equal(got, want) {
-		t.Errorf("the catalogue lists\n\t%v\nand the source has\n\t%v", got, want)
+func kit() estest.Events[payment.Payment, payment.Event] {
+	return estest.Events[payment.Payment, payment.Event]{
+		Category: payment.Category, Catalogue: payment.Catalogue(), TypeOf: payment.Event.EventType, Written: written, Add: *update,
 	}
 }
 
-func TestPaymentHasACaseForEveryEvent(t *testing.T) {
-	t.Parallel()
-	if got, want := estest.CasesOf(t, ".", "Payment", "Evolve"), estest.TypeNames(payment.Catalogue()); !slices.Equal(got, want) {
-		t.Errorf("Payment.Evolve has cases for\n\t%v\nand the catalogue lists\n\t%v", got, want)
-	}
-}
+func TestEveryEventEverWrittenStillDecodes(t *testing.T) { kit().TestStored(t) }
 
-func TestEventsAreNamedAfterThePaymentAndSayWhichOrderTheyAreAbout(t *testing.T) {
-	t.Parallel()
+func TestCatalogueListsEveryEvent(t *testing.T) { kit().TestCatalogue(t) }
+
+func TestPaymentHasACaseForEveryEvent(t *testing.T) { kit().TestCases(t) }
+
+func TestEventsAreNamedAfterThePayment(t *testing.T) { kit().TestNames(t) }
+
+func TestEventsSayWhichOrderTheyAreAbout(t *testing.T) {
 	for _, e := range written {
-		if !strings.HasPrefix(e.EventType(), payment.Category+".") || strings.ToLower(e.EventType()) != e.EventType() {
-			t.Errorf("%T is called %q, want payment. and lower case", e, e.EventType())
-		}
 		if e.Order() != "o-1" {
 			t.Errorf("%T is about order %q, want o-1", e, e.Order())
 		}
 	}
 }
 
-// FuzzCodec wants that no bytes under the name of an event do harm, and that what
-// can be read is the same when it has been written and read again.
 func FuzzCodec(f *testing.F) {
-	codec := newCodec(f)
-	for _, e := range written {
-		name, _, data, err := codec.Encode(e)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(name, []byte(data))
-	}
-	for _, data := range []string{``, `null`, `[]`, `{"at":null}`, `{"amount":null}`, `{"amount":{"amount":-1}}`, `{"AT":"2025-03-01T12:00:00+23:59"}`} {
-		f.Add("payment.refunded", []byte(data))
-	}
-	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		read, err := codec.Decode(name, 1, data)
-		if err != nil {
-			return
-		}
-		name, schema, first, err := codec.Encode(read)
-		if err != nil {
-			t.Fatalf("encode %+v: %v", read, err)
-		}
-		again, err := codec.Decode(name, schema, first)
-		if err != nil {
-			t.Fatalf("decode %s: %v", first, err)
-		}
-		if !reflect.DeepEqual(again, read) {
-			t.Errorf("%s was\n\t%+v\nand is\n\t%+v", data, read, again)
-		}
-	})
+	kit().Fuzz(f, "payment.refunded",
+		``, `null`, `[]`, `{"at":null}`, `{"amount":null}`, `{"amount":{"amount":-1}}`, `{"AT":"2025-03-01T12:00:00+23:59"}`)
 }

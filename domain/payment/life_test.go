@@ -39,7 +39,7 @@ type done struct {
 func TestNoSequenceOfCommandsBreaksAPayment(t *testing.T) {
 	t.Parallel()
 	prices := rapid.SampledFrom([]money.Money{free, euros(1), ten, euros(money.Max), {Amount: 1000, Currency: "USD"}})
-	codec := newCodec(t)
+	codec := kit().Codec(t)
 	rapid.Check(t, func(t *rapid.T) {
 		l := &life{
 			codec: codec, states: []payment.Payment{{}},

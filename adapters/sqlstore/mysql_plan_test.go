@@ -214,7 +214,7 @@ func TestMySQLWritesTouchNoMoreRowsThanTheyNeed(t *testing.T) {
 
 func listRows(s *sqlstore.Store, q query.ListProcesses) func(context.Context) error {
 	return func(ctx context.Context) error {
-		rows, err := sqlstore.ProcessRows{Store: s}.ListProcesses(ctx, q)
+		rows, err := processRows(s).ListProcesses(ctx, q)
 		if err == nil && len(rows) != q.Limit {
 			return fmt.Errorf("listed %d processes, want %d", len(rows), q.Limit)
 		}

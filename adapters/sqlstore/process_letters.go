@@ -2,48 +2,89 @@ package sqlstore
 
 import (
 	"context"
-	"strconv"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
 )
 
-// What a dead letter says about the event that it holds, as it was published.
-const (
-	eventsHandler = "millrace.events." // and the name of the manager
-	streamHeader  = "ce_stream"
-	versionHeader = "ce_streamversion"
-	typeHeader    = "ce_type"
-)
-
 // maxLetters is how many dead letters of one manager are looked through.
 const maxLetters = 10_000
 
-// letters returns the dead letters of the managers of some processes, by their names.
-func (r ProcessRows) letters(ctx context.Context, rows []query.ProcessRow) (map[string][]query.ProcessLetter, error) {
-	all := map[string][]query.ProcessLetter{}
-	for _, p := range rows {
-		if _, known := all[p.Name]; known {
-			continue
+// ProcessesWithLetters implements query.Processes.
+func (r ProcessRows) ProcessesWithLetters(ctx context.Context, name string) ([]query.ProcessRow, error) {
+	names, err := r.names(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var rows []query.ProcessRow
+	for _, name := range names {
+		letters, err := r.letters(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("read the dead letters of %s: %w", name, err)
 		}
-		found, err := r.Store.deadLetters(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE handler = ? ORDER BY died_at, id LIMIT ?",
-			eventsHandler+p.Name, maxLetters)
+		ids, err := r.addressees(ctx, name, letters)
+		if err != nil {
+			return nil, fmt.Errorf("read whom the dead letters of %s are about: %w", name, err)
+		}
+		found, err := r.load(ctx, ids)
+		if err != nil {
+			return nil, fmt.Errorf("read %d processes: %w", len(ids), err)
+		}
+		for key, p := range found {
+			if key.name == name {
+				rows = append(rows, p)
+			}
+		}
+	}
+	err = r.complete(ctx, rows)
+	return slices.DeleteFunc(rows, func(p query.ProcessRow) bool { return len(p.Letters) == 0 }), err
+}
+
+// addressees returns the ids that the processes may have that letters are about.
+func (r ProcessRows) addressees(ctx context.Context, name string, letters []query.ProcessLetter) ([]string, error) {
+	streams := map[es.Stream]bool{}
+	for _, l := range letters {
+		streams[l.Stream] = true
+	}
+	its := map[processKey]map[es.Stream]es.Version{}
+	for part := range slices.Chunk(slices.Collect(maps.Keys(streams)), maxKeys) {
+		args := fill(part)
+		rows, err := r.Store.query(ctx, "SELECT name, id, stream, version FROM process_streams WHERE name = ? AND stream IN ("+
+			list("?", ",", len(args))+")", append([]any{name}, args...)...)
 		if err != nil {
 			return nil, err
 		}
-		all[p.Name] = make([]query.ProcessLetter, 0, len(found))
-		for _, l := range found {
-			version, err := strconv.ParseInt(l.Metadata[versionHeader], 10, 64)
-			if err != nil {
-				continue // it holds no event that could be read
-			}
-			all[p.Name] = append(all[p.Name], query.ProcessLetter{
-				ID: l.ID, Event: l.Metadata[typeHeader], Stream: es.Stream(l.Metadata[streamHeader]),
-				Version: es.Version(version), Error: l.Error,
-			})
+		if err := scanSeen(rows, its); err != nil {
+			return nil, err
 		}
 	}
-	return all, nil
+	ids := map[string]bool{}
+	for key := range its {
+		ids[key.id] = true
+	}
+	for s := range streams {
+		ids[s.ID()] = true
+	}
+	return slices.Collect(maps.Keys(ids)), nil
+}
+
+// letters returns the dead letters of a manager that hold an event.
+func (r ProcessRows) letters(ctx context.Context, name string) ([]query.ProcessLetter, error) {
+	found, err := r.Store.deadLetters(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE handler = ? ORDER BY died_at, id LIMIT ?",
+		r.Handler(name), maxLetters)
+	if err != nil {
+		return nil, err
+	}
+	letters := make([]query.ProcessLetter, 0, len(found))
+	for _, l := range found {
+		if e, err := r.Event(l); err == nil {
+			letters = append(letters, query.ProcessLetter{ID: l.ID, Event: e.Type, Stream: e.Stream, Version: e.Version, Error: l.Error})
+		}
+	}
+	return letters, nil
 }
 
 // lettersAbout returns those letters that are about a stream of a process, or about one

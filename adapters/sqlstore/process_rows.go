@@ -17,7 +17,11 @@ import (
 
 // ProcessRows shows processes to those who look after them. It implements
 // query.Processes.
-type ProcessRows struct{ Store *Store }
+type ProcessRows struct {
+	Store   *Store
+	Handler func(manager string) string         // what a process manager is called in dead letters
+	Event   func(DeadLetter) (es.Record, error) // the event that a dead letter of such a handler holds
+}
 
 // processKeyAt is a process and when it began.
 type processKeyAt struct {
@@ -187,9 +191,14 @@ func (r ProcessRows) complete(ctx context.Context, rows []query.ProcessRow) erro
 	if err != nil {
 		return err
 	}
-	letters, err := r.letters(ctx, rows)
-	if err != nil {
-		return fmt.Errorf("read the dead letters of %d processes: %w", len(rows), err)
+	letters := map[string][]query.ProcessLetter{}
+	for _, p := range rows {
+		if _, known := letters[p.Name]; known {
+			continue
+		}
+		if letters[p.Name], err = r.letters(ctx, p.Name); err != nil {
+			return fmt.Errorf("read the dead letters of %s: %w", p.Name, err)
+		}
 	}
 	for i := range rows {
 		p := &rows[i]

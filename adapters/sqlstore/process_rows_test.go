@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,17 @@ import (
 
 // began is when the first of these processes began.
 var began = time.Date(2031, time.March, 4, 12, 0, 0, 123456000, time.UTC)
+
+// processRows reads dead letters in the words of these tests.
+func processRows(s *sqlstore.Store) sqlstore.ProcessRows {
+	return sqlstore.ProcessRows{
+		Store: s, Handler: func(manager string) string { return "events for " + manager },
+		Event: func(l sqlstore.DeadLetter) (es.Record, error) {
+			version, err := strconv.Atoi(l.Metadata["version"])
+			return es.Record{Type: l.Metadata["type"], Stream: es.Stream(l.Metadata["stream"]), Version: es.Version(version)}, err
+		},
+	}
+}
 
 // testProcessRows holds a store to what query.Processes promises.
 func testProcessRows(t *testing.T, open func(*testing.T) estest.Store) {
@@ -64,7 +76,7 @@ func tellsProcess(t *testing.T, s *sqlstore.Store) {
 			t.Fatal(err)
 		}
 	}
-	got, err := sqlstore.ProcessRows{Store: s}.Process(t.Context(), "checkout", "1")
+	got, err := processRows(s).Process(t.Context(), "checkout", "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +98,7 @@ func tellsProcess(t *testing.T, s *sqlstore.Store) {
 }
 
 func findsProcesses(t *testing.T, s *sqlstore.Store) {
-	rows := sqlstore.ProcessRows{Store: s}
+	rows := processRows(s)
 	for _, name := range []string{"kitchen", "checkout", "Checkout"} {
 		mustMove(t, s, name, estest.MoveOf("Abc", 0, 1, estest.State{}), estest.MoveOf("abc", 0, 2, estest.State{}))
 	}
@@ -136,7 +148,7 @@ func listsProcesses(t *testing.T, s *sqlstore.Store) {
 	} {
 		for _, limit := range []int{1, 2, 100} {
 			test.q.Limit = limit
-			rows, err := sqlstore.ProcessRows{Store: s}.ListProcesses(t.Context(), test.q)
+			rows, err := processRows(s).ListProcesses(t.Context(), test.q)
 			if got, want := named(rows), test.want[:min(limit, len(test.want))]; err != nil || !slices.Equal(got, want) {
 				t.Errorf("%+v are %v, want %v; error %v", test.q, got, want, err)
 			}
@@ -161,7 +173,7 @@ func pagesProcesses(t *testing.T, s *sqlstore.Store) {
 	for _, limit := range []int{1, 7, 30, 89, 90, 1000} {
 		var got []string
 		for q := (query.ListProcesses{Limit: limit}); ; {
-			rows, err := sqlstore.ProcessRows{Store: s}.ListProcesses(t.Context(), q)
+			rows, err := processRows(s).ListProcesses(t.Context(), q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,8 +195,8 @@ func tellsLetters(t *testing.T, s *sqlstore.Store) {
 	bury := func(id, manager, stream, version string) {
 		t.Helper()
 		err := s.Bury(t.Context(), sqlstore.DeadLetter{
-			ID: id, Handler: "millrace.events." + manager, Topic: "millrace.events", Payload: []byte("{}"), Error: "broken " + id, DiedAt: began,
-			Metadata: map[string]string{"ce_type": "payment.debited", "ce_stream": stream, "ce_streamversion": version},
+			ID: id, Handler: "events for " + manager, Topic: "millrace.events", Payload: []byte("{}"), Error: "broken " + id, DiedAt: began,
+			Metadata: map[string]string{"type": "payment.debited", "stream": stream, "version": version},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -204,7 +216,7 @@ func tellsLetters(t *testing.T, s *sqlstore.Store) {
 	bury("d", "kitchen", "payment-of-1", "5")
 	bury("e", "checkout", "payment-of-3", "1")
 	bury("f", "checkout", "payment-of-1", "") // which cannot be read
-	rows, err := sqlstore.ProcessRows{Store: s}.ListProcesses(t.Context(), query.ListProcesses{Limit: 10})
+	rows, err := processRows(s).ListProcesses(t.Context(), query.ListProcesses{Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +229,14 @@ func tellsLetters(t *testing.T, s *sqlstore.Store) {
 	for _, p := range rows {
 		if key := p.Name + " " + p.ID; !slices.Equal(p.Letters, want[key]) {
 			t.Errorf("the letters about %s are %+v, want %+v", key, p.Letters, want[key])
+		}
+	}
+	for name, want := range map[string][]string{"": {"checkout 1", "kitchen 1"}, "kitchen": {"kitchen 1"}, "cashier": nil} {
+		rows, err := processRows(s).ProcessesWithLetters(t.Context(), name)
+		got := named(rows)
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("of %q, those with letters are %v, error %v, want %v", name, got, err, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -59,6 +60,10 @@ type Processes interface {
 
 	// ListProcesses returns at most Limit processes.
 	ListProcesses(context.Context, ListProcesses) ([]ProcessRow, error)
+
+	// ProcessesWithLetters returns the processes that a dead letter is about, of one
+	// manager or, without a name, of all.
+	ProcessesWithLetters(ctx context.Context, name string) ([]ProcessRow, error)
 }
 
 // mainProcess is the manager whose process is meant when only an id is given.
@@ -87,12 +92,35 @@ func FindProcess(ctx context.Context, processes Processes, named string) (Proces
 }
 
 // StuckProcesses returns processes that do not get on, newest first. It looks through
-// all that are not done, a page at a time, until it has found as many as asked for.
+// all that are not done, a page at a time, until it has found as many as asked for, and
+// through those that are done but for a dead letter.
 func StuckProcesses(ctx context.Context, processes Processes, q ListProcesses, now time.Time) ([]ProcessRow, error) {
-	const page = 200
-	if q.Done != nil && *q.Done {
-		return nil, nil // what is done waits for nothing
+	var stuck []ProcessRow
+	if q.Done == nil || !*q.Done {
+		some, err := stuckWhileOpen(ctx, processes, q, now)
+		if err != nil {
+			return nil, err
+		}
+		stuck = some
 	}
+	if q.Done == nil || *q.Done {
+		some, err := processes.ProcessesWithLetters(ctx, q.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range some {
+			inRange := q.After == ProcessPlace{} || newestFirst(p.Place(), q.After) > 0
+			if p.Instance.Standing.Done && inRange && len(p.Stuck(now)) > 0 {
+				stuck = append(stuck, p)
+			}
+		}
+	}
+	slices.SortFunc(stuck, func(a, b ProcessRow) int { return newestFirst(a.Place(), b.Place()) })
+	return stuck[:min(len(stuck), q.Limit)], nil
+}
+
+func stuckWhileOpen(ctx context.Context, processes Processes, q ListProcesses, now time.Time) ([]ProcessRow, error) {
+	const page = 200
 	want := q.Limit
 	q.Done, q.Limit = new(false), page
 	var stuck []ProcessRow
@@ -114,4 +142,8 @@ func StuckProcesses(ctx context.Context, processes Processes, q ListProcesses, n
 		}
 		q.After = rows[page-1].Place()
 	}
+}
+
+func newestFirst(a, b ProcessPlace) int {
+	return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(b.ID, a.ID), cmp.Compare(b.Name, a.Name))
 }

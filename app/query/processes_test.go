@@ -44,6 +44,7 @@ func TestProcessSaysWhyItIsStuck(t *testing.T) {
 	letter := func(row *query.ProcessRow) {
 		row.Letters = []query.ProcessLetter{{ID: "l-1", Event: "payment.debited", Stream: "payment-1", Version: 2, Error: "cannot decode\nat all"}}
 	}
+	done := func(row *query.ProcessRow) { row.Instance.Standing.Done = true }
 	const old, young = 61 * time.Second, 59 * time.Second
 	for name, test := range map[string]struct {
 		row  query.ProcessRow
@@ -63,7 +64,8 @@ func TestProcessSaysWhyItIsStuck(t *testing.T) {
 		"a timer is due":                      {sent(young), []func(*query.ProcessRow){waits(young)}, nil},
 		"a timer is overdue":                  {sent(young), []func(*query.ProcessRow){waits(old)}, []string{"timer give_up is overdue since 2025-03-01T11:58:59Z"}},
 		"an event is a dead letter":           {sent(young), []func(*query.ProcessRow){letter}, []string{"payment.debited, version 2 of payment-1, is dead letter l-1: cannot decode"}},
-		"everything is wrong, but it is done": {sent(old), []func(*query.ProcessRow){trouble, letter, waits(old), func(row *query.ProcessRow) { row.Instance.Standing.Done = true }}, nil},
+		"everything is wrong, but it is done": {sent(old), []func(*query.ProcessRow){trouble, waits(old), done}, nil},
+		"an event came after it was done":     {sent(old), []func(*query.ProcessRow){trouble, letter, waits(old), done}, []string{"payment.debited, version 2 of payment-1, is dead letter l-1: cannot decode"}},
 		"everything is wrong": {sent(old), []func(*query.ProcessRow){trouble, letter, waits(old)}, []string{
 			"the gateway knows no such card", "command payment.debit c-1 has no outcome since 2025-03-01T11:58:59Z",
 			"timer give_up is overdue since 2025-03-01T11:58:59Z", "payment.debited, version 2 of payment-1, is dead letter l-1: cannot decode",
@@ -95,10 +97,10 @@ func TestProcessTellsItsPendingCommands(t *testing.T) {
 	}
 }
 
-// ward keeps processes, newest first.
+// ward keeps processes, newest first: those that are not done, and others.
 type ward struct {
-	rows  []query.ProcessRow
-	pages int
+	rows, done []query.ProcessRow
+	pages      int
 }
 
 var errAway = errors.New("the store is away")
@@ -132,14 +134,25 @@ func (w *ward) ListProcesses(_ context.Context, q query.ListProcesses) ([]query.
 	if w.pages++; q.Name == "away" {
 		return nil, errAway
 	}
+	if q.Name == "lost" {
+		return nil, nil
+	}
 	if q.Done == nil || *q.Done || q.Name != "checkout" {
 		return nil, fmt.Errorf("asked for %+v", q)
 	}
 	from := 0
-	if q.After.ID != "" {
-		from = 1 + slices.IndexFunc(w.rows, func(p query.ProcessRow) bool { return p.Place() == q.After })
+	for q.After.ID != "" && from < len(w.rows) && !w.rows[from].Instance.StartedAt.Before(q.After.StartedAt) {
+		from++
 	}
 	return w.rows[from:min(from+q.Limit, len(w.rows))], nil
+}
+
+// ProcessesWithLetters implements query.Processes.
+func (w *ward) ProcessesWithLetters(_ context.Context, name string) ([]query.ProcessRow, error) {
+	if name == "lost" {
+		return nil, errAway
+	}
+	return slices.DeleteFunc(slices.Concat(w.done, w.rows), func(p query.ProcessRow) bool { return len(p.Letters) == 0 }), nil
 }
 
 func TestProcessIsFoundByWhatPeopleCallIt(t *testing.T) {
@@ -197,10 +210,50 @@ func TestStuckProcessesAreFoundAmongManyOthers(t *testing.T) {
 			t.Errorf("%d of them after %v are %v on %d pages, want %v on %d; error %v", test.limit, test.after, got, w.pages, test.want, test.pages, err)
 		}
 	}
-	if rows, err := query.StuckProcesses(t.Context(), w, query.ListProcesses{Name: "checkout", Done: new(true), Limit: 10}, now); len(rows) > 0 || err != nil {
-		t.Errorf("%d of those that are done are stuck, error %v", len(rows), err)
+	for _, name := range []string{"away", "lost"} {
+		if _, err := query.StuckProcesses(t.Context(), w, query.ListProcesses{Name: name, Limit: 1}, now); !errors.Is(err, errAway) {
+			t.Errorf("the error is %v, want %v", err, errAway)
+		}
 	}
-	if _, err := query.StuckProcesses(t.Context(), w, query.ListProcesses{Name: "away", Limit: 1}, now); !errors.Is(err, errAway) {
-		t.Errorf("the error is %v, want %v", err, errAway)
+}
+
+func TestStuckProcessesAreThoseThatAreDoneButForADeadLetterToo(t *testing.T) {
+	t.Parallel()
+	letters := []query.ProcessLetter{{ID: "l-1", Event: "payment.debited", Stream: "payment-1", Version: 2}}
+	row := func(id string, ago time.Duration, change func(*query.ProcessRow)) query.ProcessRow {
+		p := query.ProcessRow{Name: "checkout", ID: id, Instance: es.Instance[json.RawMessage]{StartedAt: before(ago)}}
+		change(&p)
+		return p
+	}
+	done := func(p *query.ProcessRow) { p.Instance.Standing.Done, p.Letters = true, letters }
+	w := &ward{
+		rows: []query.ProcessRow{
+			row("second", 2, func(p *query.ProcessRow) { p.Instance.Standing.Trouble = "help" }),
+			row("fourth", 4, func(p *query.ProcessRow) { p.Letters = letters }),
+		},
+		done: []query.ProcessRow{row("fifth", 5, done), row("first", 1, done), row("third", 3, done)},
+	}
+	third := w.done[2].Place()
+	for name, test := range map[string]struct {
+		q    query.ListProcesses
+		want []string
+	}{
+		"all":                 {query.ListProcesses{Limit: 10}, []string{"first", "second", "third", "fourth", "fifth"}},
+		"a page":              {query.ListProcesses{Limit: 3}, []string{"first", "second", "third"}},
+		"the next page":       {query.ListProcesses{Limit: 3, After: third}, []string{"fourth", "fifth"}},
+		"what is done":        {query.ListProcesses{Limit: 10, Done: new(true)}, []string{"first", "third", "fifth"}},
+		"what is not done":    {query.ListProcesses{Limit: 10, Done: new(false)}, []string{"second", "fourth"}},
+		"a page of what is":   {query.ListProcesses{Limit: 2, Done: new(true)}, []string{"first", "third"}},
+		"what is done, after": {query.ListProcesses{Limit: 2, Done: new(true), After: third}, []string{"fifth"}},
+	} {
+		test.q.Name = "checkout"
+		rows, err := query.StuckProcesses(t.Context(), w, test.q, now)
+		var got []string
+		for _, p := range rows {
+			got = append(got, p.ID)
+		}
+		if err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v; error %v", name, got, test.want, err)
+		}
 	}
 }

@@ -21,11 +21,22 @@ type SentBy struct {
 }
 
 // Stuck says why a process does not get on without help, in words. It says nothing
-// about one that is done or that merely waits.
+// about one that merely waits, and about one that is done only which events it has not
+// been able to take since: there may be money in them.
 func (p ProcessRow) Stuck(now time.Time) []string {
-	if p.Instance.Standing.Done {
-		return nil
+	var why []string
+	if !p.Instance.Standing.Done {
+		why = p.inTheWay(now)
 	}
+	for _, l := range p.Letters {
+		reason, _, _ := strings.Cut(l.Error, "\n")
+		why = append(why, fmt.Sprintf("%s, version %d of %s, is dead letter %s: %s", l.Event, l.Version, l.Stream, l.ID, reason))
+	}
+	return why
+}
+
+// inTheWay says what a process waits for in vain.
+func (p ProcessRow) inTheWay(now time.Time) []string {
 	var why []string
 	if trouble := p.Instance.Standing.Trouble; trouble != "" {
 		why = append(why, trouble)
@@ -43,10 +54,6 @@ func (p ProcessRow) Stuck(now time.Time) []string {
 		if now.Sub(t.At) > stuckAfter {
 			why = append(why, fmt.Sprintf("timer %s is overdue since %s", t.Name, second(t.At)))
 		}
-	}
-	for _, l := range p.Letters {
-		reason, _, _ := strings.Cut(l.Error, "\n")
-		why = append(why, fmt.Sprintf("%s, version %d of %s, is dead letter %s: %s", l.Event, l.Version, l.Stream, l.ID, reason))
 	}
 	return why
 }

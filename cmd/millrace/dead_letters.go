@@ -171,8 +171,7 @@ func (l letters) requeue(ctx context.Context, d sqlstore.DeadLetter) error {
 	if l.broker == nil {
 		return nil
 	}
-	m := message.NewMessage(d.MessageID, d.Payload)
-	m.Metadata = d.Metadata
+	m := buried(d)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	m.SetContext(ctx)
@@ -180,6 +179,13 @@ func (l letters) requeue(ctx context.Context, d sqlstore.DeadLetter) error {
 		fmt.Fprintf(l.out, "%s will be handled later, since the broker did not take it: %v\n", d.ID, err)
 	}
 	return l.takeDown(ctx, d)
+}
+
+// buried returns the message that a handler gave up on.
+func buried(d sqlstore.DeadLetter) *message.Message {
+	m := message.NewMessage(d.MessageID, d.Payload)
+	m.Metadata = d.Metadata
+	return m
 }
 
 func (l letters) discard(ctx context.Context, d sqlstore.DeadLetter) error {

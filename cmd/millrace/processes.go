@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/adminapi"
+	"github.com/millrace/millrace/ports/messages"
 )
 
 func processesCommand() *cobra.Command {
@@ -43,6 +44,13 @@ type ward struct {
 	out   io.Writer
 }
 
+func processRows(store *sqlstore.Store) sqlstore.ProcessRows {
+	return sqlstore.ProcessRows{
+		Store: store, Handler: messages.EventsHandler,
+		Event: func(d sqlstore.DeadLetter) (es.Record, error) { return messages.EventOf(buried(d)) },
+	}
+}
+
 // withWard opens the store for a command.
 func withWard(c *config, run func(context.Context, ward, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
@@ -52,7 +60,7 @@ func withWard(c *config, run func(context.Context, ward, []string) error) func(*
 				return fmt.Errorf("MILLRACE_STORE: %w", err)
 			}
 			defer func() { err = errors.Join(err, store.Close()) }()
-			w := ward{store: store, rows: sqlstore.ProcessRows{Store: store}, now: time.Now(), out: cmd.OutOrStdout()}
+			w := ward{store: store, rows: processRows(store), now: time.Now(), out: cmd.OutOrStdout()}
 			return run(cmd.Context(), w, args)
 		})(cmd, nil)
 	}

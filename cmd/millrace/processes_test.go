@@ -9,9 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
+
 	"github.com/millrace/millrace/adapters/sqlstore"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/adminapi"
+	"github.com/millrace/millrace/ports/messages"
 )
 
 // ledger is what the processes of these tests keep.
@@ -101,6 +104,34 @@ func (r registry) retries() []string {
 		}
 	}
 	return all
+}
+
+// What comes late may be money, which somebody has to give back.
+func TestProcessThatIsDoneIsStuckWhenItCannotTakeAnEvent(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	bury := func(id, handler string) {
+		t.Helper()
+		late := message.NewMessage("e-7", []byte("{}"))
+		late.Metadata = message.Metadata{
+			"ce_type": "payment.debited", "ce_stream": "payment-order-2", "ce_streamversion": "2", "ce_schemaversion": "1", "ce_time": "2025-03-01T12:00:00Z",
+		}
+		err := r.store.Bury(t.Context(), sqlstore.DeadLetter{
+			ID: id, Handler: handler, Topic: messages.EventsTopic, MessageID: late.UUID, Payload: late.Payload, Metadata: late.Metadata, Error: "no disk", DiedAt: time.Now(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	bury("l-1", "millrace.events.order-views")
+	if out := r.says("list", "--stuck"); strings.Contains(out, "order-2") {
+		t.Errorf("it lists\n%s\nthough the letter is none of the checkout's", out)
+	}
+	bury("l-2", "millrace.events.checkout")
+	if out := lines(r.says("list", "--stuck")); len(out) != 4 || !strings.HasPrefix(out[1], "checkout  order-2 ") ||
+		!strings.Contains(out[1], "stuck: payment.debited, version 2 of payment-order-2, is dead letter l-2: no disk") {
+		t.Errorf("it lists %q, want the checkout of order-2 and why it is stuck", out)
+	}
 }
 
 func TestProcessesAreListed(t *testing.T) {

@@ -66,6 +66,17 @@ func (w *ward) ListProcesses(_ context.Context, q query.ListProcesses) ([]query.
 	return all, w.err
 }
 
+// ProcessesWithLetters implements query.Processes.
+func (w *ward) ProcessesWithLetters(_ context.Context, name string) ([]query.ProcessRow, error) {
+	var all []query.ProcessRow
+	for _, p := range w.rows {
+		if (name == "" || name == p.Name) && len(p.Letters) > 0 {
+			all = append(all, p)
+		}
+	}
+	return all, w.err
+}
+
 // ask sends a request to the port, and returns its status, kind and body.
 func (w *ward) ask(t *testing.T, method, path string) (int, string, []byte) {
 	t.Helper()

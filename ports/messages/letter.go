@@ -31,6 +31,16 @@ const (
 	headerDiedAt   = "dead_letter_at"
 )
 
+// EventsHandler returns what the handler of events with a name is called in dead
+// letters, as its queue is.
+func EventsHandler(name string) string { return EventsTopic + "." + name }
+
+// EventOf returns the event that a message holds.
+func EventOf(m *message.Message) (es.Record, error) {
+	var e es.Record
+	return e, marshaler{}.Unmarshal(m, &e)
+}
+
 // DeadLettersTopic returns where the dead letters of a handler are shown to those
 // who look at the broker: millrace.dead-letters.order-views for the handler
 // millrace.events.order-views.

@@ -119,7 +119,7 @@ func (r *Router) HandleCommands(commandType string, concurrency int, handle func
 // and its follower finds what no message told it. So a handler that is behind holds up
 // nobody else. What happened in another store is brought into this one before.
 func (r *Router) HandleEvents(name string, types []string, concurrency int, handle func(context.Context, es.Record) error) {
-	group := EventsTopic + "." + name
+	group := EventsHandler(name)
 	queue := Queue{Group: group, Concurrency: concurrency, Types: types, Lossy: true}
 	r.add(group, EventsTopic, queue, func(m *message.Message) error {
 		var e es.Record

@@ -137,6 +137,19 @@ func wantComplaint(t *testing.T, stdout, stderr string, exit int, setting string
 	}
 }
 
+// A setting that is misspelt stays at its default, which may mean another store.
+func TestServiceSaysWhichVariablesAreNoSettings(t *testing.T) {
+	t.Parallel()
+	environment := []string{"MILLRACE_STROE=sqlite:orders.db", "MILLRACE_store=x", "MILLRACE_LEDGER=ledger.db", "MILL=x", "MILLRACE_HTTP_ADDR=127.0.0.1:99999"}
+	_, stderr, _ := run(t, environment, "serve")
+	if !strings.Contains(stderr, "level=WARN") || !strings.Contains(stderr, "[MILLRACE_STROE MILLRACE_store]") {
+		t.Errorf("standard error is %q, want a warning about the two that are none", stderr)
+	}
+	if _, stderr, _ = run(t, environment[2:], "serve"); strings.Contains(stderr, "WARN") {
+		t.Errorf("standard error is %q, want no warning", stderr)
+	}
+}
+
 func TestConfigShowsEverySetting(t *testing.T) {
 	t.Parallel()
 	environment := []string{"MILLRACE_RETRIES=3", "MILLRACE_BACKOFF=2s", "MILLRACE_LOG_FORMAT=json"}

@@ -101,26 +101,6 @@ func (c *config) serveFlags(f *pflag.FlagSet) {
 	c.participantFlags(f)
 }
 
-// variable is the environment variable for a flag.
-func variable(flag string) string {
-	return "MILLRACE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// fromEnvironment fills in what the command line leaves open.
-func fromEnvironment(f *pflag.FlagSet) error {
-	var errs []error
-	f.VisitAll(func(flag *pflag.Flag) {
-		value, set := os.LookupEnv(variable(flag.Name))
-		if !set || flag.Changed || flag.Name == "help" {
-			return
-		}
-		if err := f.Set(flag.Name, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s=%q is not a valid %s", variable(flag.Name), value, flag.Value.Type()))
-		}
-	})
-	return errors.Join(errs...)
-}
-
 // check refuses settings that cannot work, naming the variable.
 func (c *config) check(f *pflag.FlagSet) error {
 	rules := map[string]func() error{

@@ -42,6 +42,7 @@ the current folder, and needs no servers.`,
 // listens on; the public one is empty without the role api.
 func serve(ctx context.Context, c config, ready func(public, admin string)) error {
 	log := c.logger()
+	warnOfUnknown(log)
 	spareTheCollector()
 	m, err := build(ctx, c, log)
 	if err != nil {

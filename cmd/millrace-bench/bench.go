@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -39,6 +40,9 @@ func (b *bench) run(ctx context.Context) error {
 		if err := b.printOpenLoop(ctx, carried/2); err != nil {
 			return err
 		}
+		if err := b.printCheckouts(ctx); err != nil {
+			return err
+		}
 	}
 	return b.printComparison(ctx)
 }
@@ -62,10 +66,17 @@ func (b *bench) freshly(ctx context.Context, work func(store, broker) error) (er
 	return work(st, br)
 }
 
-// serving starts the service freshly and does some work on it.
+// serving starts the service freshly and does some work on it. It takes its money
+// from the built-in gateway, whose ledger is a file on disk.
 func (b *bench) serving(ctx context.Context, work func(*service) error) error {
-	return b.freshly(ctx, func(st store, br broker) error {
+	return b.freshly(ctx, func(st store, br broker) (err error) {
+		till, err := os.MkdirTemp("", "millrace-bench-*")
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(till)) }()
 		s, err := start(ctx, st, 2, b.binary, "serve", "--store", st.address(), "--broker", br.address(),
+			"--gateway", "simulator:"+filepath.Join(till, "ledger.db"),
 			"--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--log-level", "warn")
 		if err != nil {
 			return err

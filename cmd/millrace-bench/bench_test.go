@@ -125,6 +125,10 @@ func TestSQLiteInMemory(t *testing.T) {
 	if m == nil || math.Abs(number(t, m[1])-commands/2) > 1 {
 		t.Errorf("the open loop is not at half of %v a second:\n%s", commands, report)
 	}
+	checkouts := table(t, report, "checkouts, clients", "4")
+	if most, due := number(t, checkouts[0]), number(t, checkouts[2]); most <= 0 || math.Abs(due-most/2) > 1 || number(t, checkouts[3]) <= 0 {
+		t.Errorf("the checkouts are %v:\n%s", checkouts, report)
+	}
 	if info, err := os.Stat(filepath.Join(profiles, "sqlite-memory-4-clients.pprof")); err != nil || info.Size() == 0 {
 		t.Errorf("the profile is missing: %v", err)
 	}

@@ -132,6 +132,10 @@ func (s *mysqlStore) orders(ctx context.Context, status string) (int, error) {
 	return countOrders(ctx, s.db, status)
 }
 
+func (s *mysqlStore) between(ctx context.Context, first, then string) ([]time.Duration, error) {
+	return timesBetween(ctx, s.db, first, then)
+}
+
 // bytes cannot be seen: what the server tells about the size of tables is an
 // estimate that it refreshes now and then.
 func (s *mysqlStore) bytes() int64 { return 0 }

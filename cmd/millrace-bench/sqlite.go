@@ -87,6 +87,10 @@ func (s *sqlite) orders(ctx context.Context, status string) (int, error) {
 	return countOrders(ctx, s.view, status)
 }
 
+func (s *sqlite) between(ctx context.Context, first, then string) ([]time.Duration, error) {
+	return timesBetween(ctx, s.view, first, then)
+}
+
 func (s *sqlite) bytes() int64 {
 	var total int64
 	files, _ := filepath.Glob(filepath.Join(s.dir, "bench.db*")) // the pattern is good

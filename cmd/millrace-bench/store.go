@@ -25,6 +25,10 @@ type store interface {
 	// orders counts the orders of a status in the view.
 	orders(ctx context.Context, status string) (int, error)
 
+	// between tells how long it took orders from one event until another, by when
+	// these were decided, for each order that has both.
+	between(ctx context.Context, first, then string) ([]time.Duration, error)
+
 	// bytes is how large the store is on disk, or 0 where that cannot be seen.
 	bytes() int64
 
@@ -77,4 +81,23 @@ func countOrders(ctx context.Context, db *sql.DB, status string) (int, error) {
 	var n int
 	err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM order_views WHERE status = ?", status).Scan(&n)
 	return n, err
+}
+
+// timesBetween asks the events, which the service keeps in a table of that name.
+func timesBetween(ctx context.Context, db *sql.DB, first, then string) ([]time.Duration, error) {
+	rows, err := db.QueryContext(ctx, `SELECT b.occurred_at - a.occurred_at FROM events a JOIN events b ON b.stream = a.stream
+		WHERE a.type = ? AND b.type = ?`, first, then)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []time.Duration
+	for rows.Next() {
+		var micros int64
+		if err := rows.Scan(&micros); err != nil {
+			return nil, err
+		}
+		all = append(all, time.Duration(micros)*time.Microsecond)
+	}
+	return all, rows.Err()
 }

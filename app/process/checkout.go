@@ -36,13 +36,21 @@ type Attempt struct {
 	Debited     bool        `json:"debited,omitempty"`
 	Declined    string      `json:"declined,omitempty"` // why, if it was
 	Overdue     bool        `json:"overdue,omitempty"`  // the answer did not come in time
-	Returned    int64       `json:"returned,omitempty"` // minor units that were given back
 
 	Recorded   order.PaymentStatus `json:"recorded,omitempty"` // what the order has been told; empty for nothing
 	RecordedAt time.Time           `json:"recorded_at,omitzero"`
 
-	Refusals int    `json:"refusals,omitempty"` // refunds that were refused and asked for anew
-	Refused  string `json:"refused,omitempty"`  // why the last one was refused, until somebody retries
+	// Refunds, whoever has asked for them.
+	Returned int64    `json:"returned,omitempty"` // minor units that were given back
+	Asking   []Asking `json:"asking,omitempty"`   // those without an answer
+	Answers  int      `json:"answers,omitempty"`  // how many have one
+	Refused  string   `json:"refused,omitempty"`  // why the checkout's last one was refused, until somebody retries
+}
+
+// Asking is a refund that the gateway has not answered yet.
+type Asking struct {
+	ID     string `json:"refund_id"`
+	Amount int64  `json:"amount"` // in minor units
 }
 
 // Slip is what the restaurant says of the order.
@@ -79,9 +87,7 @@ func (c Checkout) Evolve(e es.Event) Checkout {
 		return c.evolveTimer(e.Timer)
 	case es.Retried:
 		return c.everyAttempt(func(a *Attempt) {
-			if a.Refused != "" {
-				a.Refused, a.Refusals = "", a.Refusals+1
-			}
+			a.Refused = ""
 		})
 	}
 	return c
@@ -128,17 +134,29 @@ func (c Checkout) evolvePayment(e payment.Event) Checkout {
 	case payment.Declined:
 		return c.attempt(e.PaymentID, func(a *Attempt) { a.Declined = e.Reason })
 	case payment.RefundRequested:
-		// As above.
+		return c.attempt(e.PaymentID, func(a *Attempt) {
+			a.Asking = append(slices.Clip(a.Asking), Asking{e.RefundID, e.Amount.Amount})
+		})
 	case payment.Refunded:
-		return c.attempt(e.PaymentID, func(a *Attempt) { a.Returned += e.Amount.Amount })
+		return c.attempt(e.PaymentID, func(a *Attempt) {
+			a.Returned += e.Amount.Amount
+			a.answered(e.RefundID)
+		})
 	case payment.RefundRefused:
 		return c.attempt(e.PaymentID, func(a *Attempt) {
-			if e.RefundID == a.refund() { // others are an operator's business
+			if a.own(e.RefundID) { // others are an operator's business
 				a.Refused = e.Reason
 			}
+			a.answered(e.RefundID)
 		})
 	}
 	return c
+}
+
+// answered notes that a refund has its answer.
+func (a *Attempt) answered(refund string) {
+	a.Answers++
+	a.Asking = slices.DeleteFunc(slices.Clone(a.Asking), func(r Asking) bool { return r.ID == refund })
 }
 
 func (c Checkout) evolveTimer(timer string) Checkout {

@@ -34,8 +34,8 @@ func NewCheckout(patience Patience) es.Process[Checkout] {
 		Name: "checkout",
 		Events: types(
 			order.Submitted{}, order.PaymentRequested{}, order.Paid{}, order.PaymentFailed{}, order.Approved{},
-			order.Rejected{}, order.Canceled{}, order.Refunded{},
-			payment.Debited{}, payment.Declined{}, payment.Refunded{}, payment.RefundRefused{},
+			order.Rejected{}, order.Canceled{}, order.Refunded{}, order.Shipped{},
+			payment.Debited{}, payment.Declined{}, payment.RefundRequested{}, payment.Refunded{}, payment.RefundRefused{},
 			ticket.Opened{}, ticket.Accepted{}, ticket.Rejected{}, ticket.Withdrawn{},
 		),
 		New:     func(id string) Checkout { return Checkout{Order: order.ID(id)} },
@@ -125,7 +125,10 @@ func (c Checkout) standing(patience Patience) es.Standing {
 		}
 	}
 	for _, a := range c.Payments {
-		if a.Refused != "" {
+		if c.unwanted(a) && len(a.Asking) > 0 {
+			waits = append(waits, "answer of refund of payment "+string(a.ID))
+		}
+		if a.Refused != "" && a.kept() > 0 {
 			trouble = append(trouble, "the refund of payment "+string(a.ID)+" was refused: "+a.Refused)
 		}
 	}

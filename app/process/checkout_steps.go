@@ -64,11 +64,7 @@ const openTicket = "open ticket"
 
 // dueFor returns the steps for one payment.
 func (c Checkout) dueFor(a Attempt) (steps []step) {
-	var (
-		taken    = a.Recorded == order.PaymentTaken
-		unwanted = a.Overdue || taken && c.CalledOff
-		left     = a.Amount.Amount - a.Returned
-	)
+	taken := a.Recorded == order.PaymentTaken
 	switch {
 	case !a.Debited && a.Declined == "":
 		steps = append(steps, step{"debit", command.Debit{
@@ -85,23 +81,50 @@ func (c Checkout) dueFor(a Attempt) (steps []step) {
 		steps = append(steps, step{"decline payment", command.DeclinePayment{Order: c.Order, Payment: string(a.ID), Reason: why}})
 	}
 	switch {
-	case a.Debited && unwanted && left > 0 && a.Refused == "":
+	case !c.unwanted(a):
+	case a.free() > 0 && a.Refused == "":
 		why := reasonNotApproved
 		if a.Overdue {
 			why = reasonLate
 		}
-		steps = append(steps, step{"refund " + a.number(), command.Refund{Payment: a.ID, Refund: a.refund(), Reason: why}})
-	case a.Debited && taken && unwanted && left <= 0:
+		n := a.Answers + 1
+		steps = append(steps, step{"refund " + strconv.Itoa(n), command.Refund{Payment: a.ID, Refund: a.refund(n), Reason: why}})
+	case taken && a.kept() <= 0:
 		steps = append(steps, step{"record refund", command.RefundOrder{Order: c.Order, Payment: string(a.ID)}})
 	}
 	return steps
 }
 
-// number tells the refund that the checkout asks for from those that were refused.
-func (a Attempt) number() string { return strconv.Itoa(a.Refusals + 1) }
+// unwanted tells whether the money of a payment was taken and has to be given back.
+func (c Checkout) unwanted(a Attempt) bool {
+	return a.Debited && (a.Overdue || a.Recorded == order.PaymentTaken && c.CalledOff)
+}
 
-// refund is the id of that refund.
-func (a Attempt) refund() string { return es.DeriveID("refund", string(a.ID), a.number()) }
+// kept is what was not given back so far, in minor units.
+func (a Attempt) kept() int64 { return a.Amount.Amount - a.Returned }
+
+// free is what nobody has asked back so far, in minor units.
+func (a Attempt) free() int64 {
+	free := a.kept()
+	for _, r := range a.Asking {
+		free -= r.Amount
+	}
+	return free
+}
+
+// refund is the id of the refund that the checkout asks for when one less was answered.
+// Each answer, to whoever asked, may leave something to ask back anew.
+func (a Attempt) refund(n int) string { return es.DeriveID("refund", string(a.ID), strconv.Itoa(n)) }
+
+// own tells whether a refund is one that the checkout has asked for.
+func (a Attempt) own(refund string) bool {
+	for n := range a.Answers + 1 {
+		if refund == a.refund(n+1) {
+			return true
+		}
+	}
+	return false
+}
 
 // paid tells whether the order says that it is paid.
 func (c Checkout) paid() bool {

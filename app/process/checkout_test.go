@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -71,15 +72,24 @@ func TestCheckoutAnswersWhatHappens(t *testing.T) {
 		"the second attempt counts": {story(placed, declined, failed, pay2, second(debited)),
 			order.Paid{PaymentID: "pay-2", Amount: ten, At: at(5)}, say(openTicket)},
 
-		"a part was given back by hand":                 {cooking, part(one), nil},
-		"the rest is given back when it is canceled":    {story(cooking, part(one)), canceled, say(giveBack, withdraw)},
-		"a part is not all":                             {story(cooking, canceled), part(one), nil},
-		"the parts are all":                             {story(cooking, part(one), canceled), part(nine), say(recordRefund)},
-		"all was given back by hand before":             {story(cooking, part(one), part(nine)), canceled, say(recordRefund, withdraw)},
-		"a refund by hand was refused":                  {cooking, payment.RefundRefused{PaymentID: "pay-1", OrderID: "7", RefundID: "by-hand", Amount: one, At: at(9)}, nil},
-		"the refund is refused":                         {story(cooking, canceled), refused, nil},
-		"an order that costs nothing is canceled":       {story(free(cooking)...), canceled, say(recordRefund, withdraw)},
-		"something that the checkout does not care for": {inWork, order.DeliveryAddressChanged{At: at(5)}, nil},
+		"a part is asked back by hand":                           {cooking, ask("by-hand", one), nil},
+		"and given back":                                         {story(cooking, ask("by-hand", one)), give("by-hand", one), nil},
+		"and refused":                                            {story(cooking, ask("by-hand", one)), refuse("by-hand", one), nil},
+		"the rest is given back when it is canceled":             {story(cooking, ask("by-hand", one), give("by-hand", one)), canceled, say(giveBack2, withdraw)},
+		"and when a part is only asked back":                     {story(cooking, ask("by-hand", one)), canceled, say(giveBack, withdraw)},
+		"the rest is not all":                                    {story(cooking, ask("by-hand", one), canceled, ask(refund1, nine)), give(refund1, nine), nil},
+		"the parts are all":                                      {story(cooking, ask("by-hand", one), canceled, ask(refund1, nine), give(refund1, nine)), give("by-hand", one), say(recordRefund)},
+		"all was given back by hand before":                      {story(cooking, ask("by-hand", ten), give("by-hand", ten)), canceled, say(recordRefund, withdraw)},
+		"all is asked back by hand before":                       {story(cooking, ask("by-hand", ten)), canceled, say(withdraw)},
+		"and all of that is refused":                             {story(cooking, ask("by-hand", ten), canceled), refuse("by-hand", ten), say(giveBack2)},
+		"the other part is refused":                              {story(cooking, ask("by-hand", one), canceled, ask(refund1, nine), give(refund1, nine)), refuse("by-hand", one), say(giveBack3)},
+		"the other part is refused while the rest is on its way": {story(cooking, ask("by-hand", one), canceled, ask(refund1, nine)), refuse("by-hand", one), say(giveBack2)},
+		"the refund is refused":                                  {story(cooking, canceled, ask(refund1, ten)), refused, nil},
+		"the refund is refused, and then another is answered":    {story(cooking, ask("by-hand", one), canceled, ask(refund1, nine), give("by-hand", one)), refuse(refund1, nine), nil},
+		"the money is asked back by hand after a refusal":        {story(cooking, canceled, ask(refund1, ten), refused), ask("by-hand", ten), nil},
+		"and is given back by hand":                              {story(cooking, canceled, ask(refund1, ten), refused, ask("by-hand", ten)), give("by-hand", ten), say(recordRefund)},
+		"an order that costs nothing is canceled":                {story(free(cooking)...), canceled, say(recordRefund, withdraw)},
+		"something that the checkout does not care for":          {inWork, order.DeliveryAddressChanged{At: at(5)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,9 +106,17 @@ func second(e payment.Debited) payment.Debited {
 	return e
 }
 
-// part is a refund that an operator has asked for.
-func part(amount order.Money) payment.Refunded {
-	return payment.Refunded{PaymentID: "pay-1", OrderID: "7", RefundID: "by-hand", Amount: amount, At: at(7)}
+// ask, give and refuse are what happens to a refund.
+func ask(refund string, amount order.Money) payment.Event {
+	return payment.RefundRequested{PaymentID: "pay-1", OrderID: "7", RefundID: refund, Amount: amount, At: at(7)}
+}
+
+func give(refund string, amount order.Money) payment.Event {
+	return payment.Refunded{PaymentID: "pay-1", OrderID: "7", RefundID: refund, Amount: amount, At: at(8)}
+}
+
+func refuse(refund string, amount order.Money) payment.Event {
+	return payment.RefundRefused{PaymentID: "pay-1", OrderID: "7", RefundID: refund, Amount: amount, Reason: "account_closed", At: at(8)}
 }
 
 // free is a story of an order that costs nothing.
@@ -116,18 +134,25 @@ func free(events []es.Event) []any {
 	return all
 }
 
-// What happens is seen once by the process, but in another order than it happened in
-// when it comes from several streams.
+// What happens is seen once by the process, and the events of one stream in their
+// order; those of several streams may come in any.
 func TestCheckoutEndsAlikeInWhateverOrderNewsArrive(t *testing.T) {
 	t.Parallel()
-	for name, stories := range map[string][][]es.Event{
-		"the ticket's answer overtakes the ticket": {story(settled, opened, accepted), story(settled, accepted, opened)},
-		"the money overtakes the request":          {story(placed, debited), story(created, submitted, debited, requested)},
+	for name, stories := range map[string][2][]es.Event{
+		"the ticket's answer overtakes the order":  {story(settled, opened, accepted), story(placed, debited, opened, accepted, paid)},
+		"the order's end overtakes the payment":    {story(placed, debited, canceled), story(placed, canceled, debited)},
+		"the order's end overtakes the restaurant": {story(inWork, accepted, canceled), story(inWork, canceled, accepted)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, s := range stories {
-				checkout(t, s[:len(s)-1]...).When(s[len(s)-1])
+			var ends [2]process.Checkout
+			for i, s := range stories {
+				end := checkout(t, s[:len(s)-1]...).When(s[len(s)-1]).State()
+				end.Asked = nil // who hears of an answer first need not ask
+				ends[i] = end
+			}
+			if !reflect.DeepEqual(ends[0], ends[1]) {
+				t.Errorf("one is\n\t%+v\nand the other\n\t%+v", ends[0], ends[1])
 			}
 		})
 	}
@@ -163,19 +188,20 @@ func TestCheckoutRetriesWhatItWaitsFor(t *testing.T) {
 		given []es.Event
 		then  []es.Command
 	}{
-		"nothing, in a draft":              {story(created), nil},
-		"the payment's answer":             {placed, say(debit)},
-		"the order's record of the money":  {story(placed, debited), say(confirm)},
-		"the order's record of a no":       {story(placed, declined), say(decline)},
-		"the ticket":                       {settled, say(openTicket)},
-		"nothing, while people think":      {inWork, nil},
-		"the approval":                     {story(inWork, accepted), say(approve)},
-		"the rejection":                    {story(inWork, refusal), say(reject)},
-		"the refund and the ticket's end":  {story(cooking, canceled), say(giveBack, withdraw)},
-		"the order's record of the refund": {story(cooking, canceled, withdrawn, returned), say(recordRefund)},
-		"a refund that was refused": {story(cooking, canceled, withdrawn, refused),
-			say(command.Refund{Payment: "pay-1", Refund: refund2, Reason: "the order came to nothing"})},
-		"nothing, when all is over": {story(cooking, canceled, withdrawn, returned, refunded), nil},
+		"nothing, in a draft":                 {story(created), nil},
+		"the payment's answer":                {placed, say(debit)},
+		"the order's record of the money":     {story(placed, debited), say(confirm)},
+		"the order's record of a no":          {story(placed, declined), say(decline)},
+		"the ticket":                          {settled, say(openTicket)},
+		"nothing, while people think":         {inWork, nil},
+		"the approval":                        {story(inWork, accepted), say(approve)},
+		"the rejection":                       {story(inWork, refusal), say(reject)},
+		"the refund and the ticket's end":     {story(cooking, canceled), say(giveBack, withdraw)},
+		"the order's record of the refund":    {story(cooking, canceled, withdrawn, returned), say(recordRefund)},
+		"a refund that was refused":           {story(cooking, canceled, withdrawn, ask(refund1, ten), refused), say(giveBack2)},
+		"no refund that the gateway knows of": {story(cooking, canceled, withdrawn, ask(refund1, ten)), nil},
+		"no refund once others gave it back":  {story(cooking, canceled, withdrawn, ask(refund1, ten), refused, ask("by-hand", ten), give("by-hand", ten), refunded), nil},
+		"nothing, when all is over":           {story(cooking, canceled, withdrawn, returned, refunded), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -197,10 +223,18 @@ func TestCheckoutSaysHowItStands(t *testing.T) {
 		"the customer":      {placed, failed, es.Standing{Waits: "debit pay-1, the customer"}},
 		"all is well":       {story(inWork, accepted), approved, es.Standing{Done: true}},
 		"all is over":       {story(cooking, canceled, withdrawn, returned), refunded, es.Standing{Done: true}},
-		"a refused refund": {story(cooking, canceled, withdrawn), refused,
+		"a refund":          {story(cooking, canceled, withdrawn), ask(refund1, ten), es.Standing{Waits: "answer of refund of payment pay-1"}},
+		"a refund by hand":  {story(inWork, accepted, approved), ask("by-hand", one), es.Standing{Done: true}},
+		"a refund by hand of a canceled order": {story(cooking, withdrawn, ask("by-hand", ten)), canceled,
+			es.Standing{Waits: "answer of refund of payment pay-1"}},
+		"a refused refund": {story(cooking, canceled, withdrawn, ask(refund1, ten)), refused,
 			es.Standing{Trouble: "the refund of payment pay-1 was refused: account_closed"}},
-		"a refused refund that is tried again": {story(cooking, canceled, withdrawn, refused), es.Retried{At: at(60)},
+		"a refused refund that is tried again": {story(cooking, canceled, withdrawn, ask(refund1, ten), refused), es.Retried{At: at(60)},
 			es.Standing{Waits: "refund 2 pay-1"}},
+		"a refused refund that is given back by hand": {story(cooking, canceled, withdrawn, ask(refund1, ten), refused, ask("by-hand", ten), give("by-hand", ten)), refunded,
+			es.Standing{Done: true}},
+		"a cancellation that came too late": {story(created, requested, debited, paid, es.Elapsed{Timer: "customer", At: at(33)}, submitted, opened, accepted, approved), shipped,
+			es.Standing{Done: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,8 +249,8 @@ func TestCheckoutAnswersTheEventsThatItNames(t *testing.T) {
 	for _, name := range process.NewCheckout(patience).Events {
 		named[name] = true
 	}
-	for _, e := range story(submitted, requested, paid, failed, approved, rejected, canceled, refunded,
-		debited, declined, returned, refused, opened, accepted, refusal, withdrawn) {
+	for _, e := range story(submitted, requested, paid, failed, approved, rejected, canceled, refunded, shipped,
+		debited, declined, ask(refund1, ten), returned, refused, opened, accepted, refusal, withdrawn) {
 		if !named[e.EventType()] {
 			t.Errorf("%s does not wake the checkout", e.EventType())
 		}

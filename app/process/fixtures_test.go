@@ -47,6 +47,7 @@ var (
 
 	refund1 = es.DeriveID("refund", "pay-1", "1")
 	refund2 = es.DeriveID("refund", "pay-1", "2")
+	refund3 = es.DeriveID("refund", "pay-1", "3")
 
 	debit        = command.Debit{Payment: "pay-1", Order: "7", Method: "tok_ok", Amount: ten}
 	confirm      = command.ConfirmPayment{Order: "7", Payment: "pay-1"}
@@ -57,6 +58,8 @@ var (
 	reject       = command.RejectOrder{Order: "7", Reason: "no oven"}
 	withdraw     = command.WithdrawTicket{Ticket: "7", Order: "7", Reason: "the order came to nothing"}
 	giveBack     = command.Refund{Payment: "pay-1", Refund: refund1, Reason: "the order came to nothing"}
+	giveBack2    = command.Refund{Payment: "pay-1", Refund: refund2, Reason: "the order came to nothing"}
+	giveBack3    = command.Refund{Payment: "pay-1", Refund: refund3, Reason: "the order came to nothing"}
 	recordRefund = command.RefundOrder{Order: "7", Payment: "pay-1"}
 
 	errBroken = errors.New("broken")

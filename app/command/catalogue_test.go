@@ -58,6 +58,9 @@ var written = map[string]command.Command{
 	"payment.debit.v1": command.Debit{
 		Payment: paymentID, Order: string(id), Method: "tok_ok", Amount: total,
 	},
+	"payment.call_off.v1": command.CallOffPayment{
+		Payment: paymentID, Order: string(id), Method: "tok_ok", Amount: total, Reason: "payment_timed_out",
+	},
 	"payment.confirm_debit.v1": command.ConfirmDebit{Payment: paymentID, Reference: "ch-1"},
 	"payment.decline_debit.v1": command.DeclineDebit{Payment: paymentID, Reason: "card_declined"},
 	"payment.refund.v1": command.Refund{

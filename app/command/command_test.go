@@ -106,7 +106,7 @@ func TestHandlerCarriesOutWhatWasSealed(t *testing.T) {
 func TestEveryCommandReachesItsDecision(t *testing.T) {
 	t.Parallel()
 	needNothing := map[string]string{
-		"order.create": "order.created", "payment.debit": "payment.debit_requested",
+		"order.create": "order.created", "payment.debit": "payment.debit_requested", "payment.call_off": "payment.called_off",
 		"ticket.open": "ticket.opened", "ticket.withdraw": "ticket.withdrawn",
 	}
 	for _, c := range written {

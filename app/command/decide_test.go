@@ -74,6 +74,7 @@ func TestEveryCommandForAPaymentHandsOnAllItSays(t *testing.T) {
 	var (
 		requested = payment.DebitRequested{PaymentID: paymentID, OrderID: of, Method: "tok_ok", Amount: total, At: noon}
 		debited   = payment.Debited{PaymentID: paymentID, OrderID: of, Amount: total, Reference: "ch-1", At: noon}
+		calledOff = payment.CalledOff{PaymentID: paymentID, OrderID: of, Method: "tok_ok", Amount: total, Reason: "payment_timed_out", At: noon}
 		declined  = payment.Declined{PaymentID: paymentID, OrderID: of, Reason: "card_declined", At: noon}
 		asked     = payment.RefundRequested{PaymentID: paymentID, OrderID: of, RefundID: "refund-1", Amount: part, Reason: "no oven", At: noon}
 		refunded  = payment.Refunded{PaymentID: paymentID, OrderID: of, RefundID: "refund-1", Amount: part, Reference: "re-1", At: noon}
@@ -81,6 +82,7 @@ func TestEveryCommandForAPaymentHandsOnAllItSays(t *testing.T) {
 	)
 	decides(t, command.ForPayments(), map[string]scenario[payment.Event]{
 		"payment.debit":          {nil, []payment.Event{requested}},
+		"payment.call_off":       {nil, []payment.Event{calledOff}},
 		"payment.confirm_debit":  {[]payment.Event{requested}, []payment.Event{debited}},
 		"payment.decline_debit":  {[]payment.Event{requested}, []payment.Event{declined}},
 		"payment.refund":         {[]payment.Event{requested, debited}, []payment.Event{asked}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -169,6 +170,18 @@ func TestCashierIsDoneWhenThePaymentKnows(t *testing.T) {
 	}
 	for _, known := range []es.Event{partBack, notBack} {
 		cashier(t, &vault{}, debitRequested, debited, refundRequested).When(known).Then().ThenStands(es.Standing{Done: true})
+	}
+}
+
+// What was called off was never asked for, so that there is nothing to ask the gateway.
+func TestCashierHasNoPartInWhatWasCalledOff(t *testing.T) {
+	t.Parallel()
+	v := &vault{}
+	cashier(t, v).When(gone).Then().ThenWaitsFor().ThenStands(es.Standing{Done: true}).
+		When(es.Retried{At: at(60)}).Then()
+	v.wantAsked(t)
+	if slices.Contains(process.NewCashier(process.Till{}).Events, gone.EventType()) {
+		t.Errorf("%s wakes the cashier for no reason", gone.EventType())
 	}
 }
 

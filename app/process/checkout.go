@@ -133,6 +133,8 @@ func (c Checkout) evolvePayment(e payment.Event) Checkout {
 		return c.attempt(e.PaymentID, func(a *Attempt) { a.Debited = true })
 	case payment.Declined:
 		return c.attempt(e.PaymentID, func(a *Attempt) { a.Declined = e.Reason })
+	case payment.CalledOff:
+		return c.attempt(e.PaymentID, func(a *Attempt) { a.Declined = e.Reason })
 	case payment.RefundRequested:
 		return c.attempt(e.PaymentID, func(a *Attempt) {
 			a.Asking = append(slices.Clip(a.Asking), Asking{e.RefundID, e.Amount.Amount})

@@ -35,7 +35,7 @@ func NewCheckout(patience Patience) es.Process[Checkout] {
 		Events: types(
 			order.Submitted{}, order.PaymentRequested{}, order.Paid{}, order.PaymentFailed{}, order.Approved{},
 			order.Rejected{}, order.Canceled{}, order.Refunded{}, order.Shipped{},
-			payment.Debited{}, payment.Declined{}, payment.RefundRequested{}, payment.Refunded{}, payment.RefundRefused{},
+			payment.Debited{}, payment.Declined{}, payment.CalledOff{}, payment.RefundRequested{}, payment.Refunded{}, payment.RefundRefused{},
 			ticket.Opened{}, ticket.Accepted{}, ticket.Rejected{}, ticket.Withdrawn{},
 		),
 		New:     func(id string) Checkout { return Checkout{Order: order.ID(id)} },

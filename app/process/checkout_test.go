@@ -33,6 +33,7 @@ func TestCheckoutAnswersWhatHappens(t *testing.T) {
 		"a payment is requested before the order is wanted":            {story(created), requested, say(debit)},
 		"the money was taken":                                          {placed, debited, say(confirm)},
 		"the money was not taken":                                      {placed, declined, say(decline)},
+		"the money will never be taken":                                {placed, gone, say(decline)},
 		"the order is paid":                                            {story(placed, debited), paid, say(openTicket)},
 		"a paid order is submitted":                                    {story(created, requested, debited, paid), submitted, say(openTicket)},
 		"the cart was changed before":                                  {story(order.Created{Cart: order.Cart{}, At: noon}, order.CartUpdated{Cart: cart, At: noon}, submitted, requested, debited), paid, say(openTicket)},
@@ -250,7 +251,7 @@ func TestCheckoutAnswersTheEventsThatItNames(t *testing.T) {
 		named[name] = true
 	}
 	for _, e := range story(submitted, requested, paid, failed, approved, rejected, canceled, refunded, shipped,
-		debited, declined, ask(refund1, ten), returned, refused, opened, accepted, refusal, withdrawn) {
+		debited, declined, gone, ask(refund1, ten), returned, refused, opened, accepted, refusal, withdrawn) {
 		if !named[e.EventType()] {
 			t.Errorf("%s does not wake the checkout", e.EventType())
 		}

@@ -37,6 +37,7 @@ var (
 
 	debited  = payment.Debited{PaymentID: "pay-1", OrderID: "7", Amount: ten, Reference: "ch-1", At: at(2)}
 	declined = payment.Declined{PaymentID: "pay-1", OrderID: "7", Reason: "no funds", At: at(2)}
+	gone     = payment.CalledOff{PaymentID: "pay-1", OrderID: "7", Method: "tok_ok", Amount: ten, Reason: "no funds", At: at(2)}
 	returned = payment.Refunded{PaymentID: "pay-1", OrderID: "7", RefundID: refund1, Amount: ten, Reference: "re-1", At: at(8)}
 	refused  = payment.RefundRefused{PaymentID: "pay-1", OrderID: "7", RefundID: refund1, Amount: ten, Reason: "account_closed", At: at(8)}
 

@@ -51,13 +51,15 @@ const (
 func (v Payment) Evolve(e payment.Event) Payment {
 	switch e := e.(type) {
 	case payment.DebitRequested:
-		v.OrderID, v.Status, v.Method = order.ID(e.OrderID), payment.StatusRequested, e.Method
-		v.Amount, v.Refunded = e.Amount, money.Money{Currency: e.Amount.Currency}
-		v.CreatedAt, v.UpdatedAt = e.At, e.At
+		v = begun(e.OrderID, e.Method, e.Amount, e.At)
+		v.Status = payment.StatusRequested
 	case payment.Debited:
 		v.Status, v.Reference, v.UpdatedAt = payment.StatusDebited, e.Reference, e.At
 	case payment.Declined:
 		v.Status, v.DeclineReason, v.UpdatedAt = payment.StatusDeclined, e.Reason, e.At
+	case payment.CalledOff:
+		v = begun(e.OrderID, e.Method, e.Amount, e.At)
+		v.Status, v.DeclineReason = payment.StatusDeclined, e.Reason
 	case payment.RefundRequested:
 		v.Refunds = append(slices.Clip(v.Refunds), Refund{
 			ID: e.RefundID, Amount: e.Amount, Status: RefundRequested, Reason: e.Reason, RequestedAt: e.At,
@@ -76,6 +78,14 @@ func (v Payment) Evolve(e payment.Event) Payment {
 		v.UpdatedAt = e.At
 	}
 	return v
+}
+
+// begun returns the view of a payment of which its first event has told.
+func begun(id, method string, amount money.Money, at time.Time) Payment {
+	return Payment{
+		OrderID: order.ID(id), Method: method, Amount: amount, Refunded: money.Money{Currency: amount.Currency},
+		CreatedAt: at, UpdatedAt: at,
+	}
 }
 
 // answered returns a copy of some refunds with one changed: a view is a value.

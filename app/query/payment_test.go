@@ -26,6 +26,12 @@ var paymentLives = map[string][]step[query.Payment, payment.Event]{
 			v.Status, v.DeclineReason, v.UpdatedAt = "declined", "no funds", minute(1)
 		}},
 	},
+	"a payment that is called off": {
+		{payment.CalledOff{OrderID: "7", Method: "tok_ok", Amount: twenty, Reason: "payment_timed_out", At: noon}, func(v *query.Payment) {
+			*v = requested
+			v.Status, v.DeclineReason = "declined", "payment_timed_out"
+		}},
+	},
 	"a payment that is given back": {
 		{debit, func(v *query.Payment) { *v = requested }},
 		{payment.Debited{OrderID: "7", Amount: twenty, Reference: "ch-1", At: minute(1)}, func(v *query.Payment) {

@@ -8,20 +8,45 @@ import (
 )
 
 // Debit decides whether an amount can be asked for, which is nothing for an order
-// that is free. To ask for the same once more changes nothing.
+// that is free. To ask for the same once more changes nothing. A payment that was
+// called off is not asked for any more.
 func (p Payment) Debit(payment ID, order, method string, amount money.Money, at time.Time) ([]Event, error) {
+	begun, err := p.begun(order, method, amount)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.off:
+		return nil, ErrCalledOff
+	case begun:
+		return nil, nil
+	}
+	return []Event{DebitRequested{PaymentID: payment, OrderID: order, Method: method, Amount: amount, At: at}}, nil
+}
+
+// CallOff makes sure that a payment that nobody has asked for never will be, by
+// whomever and however late. Once it was asked for, to call it off changes nothing, and
+// that is no error: the gateway may be taking the money at this moment, so its answer
+// decides. To call a payment off once more changes nothing either.
+func (p Payment) CallOff(payment ID, order, method string, amount money.Money, reason string, at time.Time) ([]Event, error) {
+	if begun, err := p.begun(order, method, amount); begun || err != nil {
+		return nil, err
+	}
+	return []Event{CalledOff{PaymentID: payment, OrderID: order, Method: method, Amount: amount, Reason: reason, At: at}}, nil
+}
+
+// begun tells whether anything has happened to a payment. It returns ErrExists if what
+// has happened was about something else, and Invalid for an amount that no payment can
+// begin with.
+func (p Payment) begun(order, method string, amount money.Money) (bool, error) {
 	if p.status != "" {
 		if p.order != order || p.method != method || p.amount != amount {
-			return nil, ErrExists
+			return true, ErrExists
 		}
-		return nil, nil
+		return true, nil
 	}
 	var v rule.Violations
 	amount.Check(&v, "/amount")
-	if err := v.Err(); err != nil {
-		return nil, err
-	}
-	return []Event{DebitRequested{PaymentID: payment, OrderID: order, Method: method, Amount: amount, At: at}}, nil
+	return false, v.Err()
 }
 
 // ConfirmDebit records that the gateway took the money. To record it once more

@@ -12,6 +12,12 @@ func debit(order, method string, amount money.Money) decision {
 	return func(p payment.Payment) ([]payment.Event, error) { return p.Debit("p-1", order, method, amount, later) }
 }
 
+func callOff(order, method string, amount money.Money) decision {
+	return func(p payment.Payment) ([]payment.Event, error) {
+		return p.CallOff("p-1", order, method, amount, "payment_timed_out", later)
+	}
+}
+
 func confirmDebit() decision {
 	return func(p payment.Payment) ([]payment.Event, error) { return p.ConfirmDebit("ch-1", later) }
 }
@@ -37,7 +43,11 @@ func TestDebit(t *testing.T) {
 		"once declined":         happened(requested, declined),
 		"once given back":       happened(requested, debited, asked("r-1", ten), givenBack("r-1", ten)),
 	})
-	refusals(t, debit("o-2", "tok_ok", ten), []refusal{{"for another order", happened(requested), payment.ErrExists}})
+	refusals(t, debit("o-1", "tok_ok", ten), []refusal{{"once called off", happened(calledOff), payment.ErrCalledOff}})
+	refusals(t, debit("o-2", "tok_ok", ten), []refusal{
+		{"for another order", happened(requested), payment.ErrExists},
+		{"for another order once called off", happened(calledOff), payment.ErrExists},
+	})
 	refusals(t, debit("o-1", "tok_slow", ten), []refusal{
 		{"by another method", happened(requested), payment.ErrExists},
 		{"by another method once declined", happened(requested, declined), payment.ErrExists},
@@ -48,7 +58,7 @@ func TestDebit(t *testing.T) {
 	})
 }
 
-func TestDebitAsksForMoneyOnly(t *testing.T) {
+func TestPaymentsAreAboutMoneyOnly(t *testing.T) {
 	t.Parallel()
 	const amounts, currencies = "must be from 0 to 9007199254740991", "must be an ISO 4217 currency code"
 	for _, test := range []struct {
@@ -61,9 +71,35 @@ func TestDebitAsksForMoneyOnly(t *testing.T) {
 		{money.Money{}, "/amount/currency", currencies},
 		{money.Money{Amount: 1000, Currency: "XXX"}, "/amount/currency", currencies},
 	} {
-		given(t).When(debit("o-1", "tok_ok", test.amount)).
-			ThenRejected(rule.Wrong("invalid_request", test.pointer, test.detail))
+		for _, decide := range []decision{debit("o-1", "tok_ok", test.amount), callOff("o-1", "tok_ok", test.amount)} {
+			given(t).When(decide).ThenRejected(rule.Wrong("invalid_request", test.pointer, test.detail))
+		}
 	}
+}
+
+func TestCallOff(t *testing.T) {
+	t.Parallel()
+	for name, amount := range map[string]money.Money{"an amount": ten, "nothing for a free order": free} {
+		t.Run("keeps anybody from asking for "+name, func(t *testing.T) {
+			t.Parallel()
+			given(t).When(callOff("o-1", "tok_ok", amount)).Then(payment.CalledOff{
+				PaymentID: "p-1", OrderID: "o-1", Method: "tok_ok", Amount: amount, Reason: "payment_timed_out", At: later,
+			})
+		})
+	}
+	repetitions(t, callOff("o-1", "tok_ok", ten), map[string][]payment.Event{
+		"while the gateway is asked": happened(requested),
+		"once debited":               happened(requested, debited),
+		"once declined":              happened(requested, declined),
+		"once called off":            happened(calledOff),
+		"once given back":            happened(requested, debited, asked("r-1", ten), givenBack("r-1", ten)),
+	})
+	refusals(t, callOff("o-2", "tok_ok", ten), []refusal{
+		{"for another order", happened(requested), payment.ErrExists},
+		{"for another order once called off", happened(calledOff), payment.ErrExists},
+	})
+	refusals(t, callOff("o-1", "tok_slow", ten), []refusal{{"by another method", happened(requested), payment.ErrExists}})
+	refusals(t, callOff("o-1", "tok_ok", four), []refusal{{"for another amount", happened(calledOff), payment.ErrExists}})
 }
 
 func TestConfirmDebit(t *testing.T) {
@@ -80,6 +116,7 @@ func TestConfirmDebit(t *testing.T) {
 	refusals(t, confirmDebit(), []refusal{
 		{"without a payment", nil, payment.ErrNotFound},
 		{"once declined", happened(requested, declined), payment.ErrAnswered},
+		{"once called off", happened(calledOff), payment.ErrAnswered},
 	})
 }
 
@@ -87,7 +124,10 @@ func TestDeclineDebit(t *testing.T) {
 	t.Parallel()
 	given(t, requested).When(declineDebit()).
 		Then(payment.Declined{PaymentID: "p-1", OrderID: "o-1", Reason: "card_declined", At: later})
-	repetitions(t, declineDebit(), map[string][]payment.Event{"once declined": happened(requested, declined)})
+	repetitions(t, declineDebit(), map[string][]payment.Event{
+		"once declined":   happened(requested, declined),
+		"once called off": happened(calledOff),
+	})
 	refusals(t, declineDebit(), []refusal{
 		{"without a payment", nil, payment.ErrNotFound},
 		{"once debited", happened(requested, debited), payment.ErrAnswered},

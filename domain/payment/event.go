@@ -22,7 +22,7 @@ type Event interface {
 
 // Catalogue lists every event, once.
 func Catalogue() []Event {
-	return []Event{DebitRequested{}, Debited{}, Declined{}, RefundRequested{}, Refunded{}, RefundRefused{}}
+	return []Event{DebitRequested{}, Debited{}, Declined{}, CalledOff{}, RefundRequested{}, Refunded{}, RefundRefused{}}
 }
 
 // DebitRequested asks for an amount to be taken from the customer.
@@ -49,6 +49,17 @@ type Declined struct {
 	OrderID   string    `json:"order_id"`
 	Reason    string    `json:"reason"`
 	At        time.Time `json:"at"`
+}
+
+// CalledOff says that nobody had asked for a payment, that nobody will any more, and
+// why. It is the first event of a payment and the last one.
+type CalledOff struct {
+	PaymentID ID          `json:"payment_id"`
+	OrderID   string      `json:"order_id"`
+	Method    string      `json:"payment_method"`
+	Amount    money.Money `json:"amount"`
+	Reason    string      `json:"reason"`
+	At        time.Time   `json:"at"`
 }
 
 // RefundRequested asks for a part of what was taken, or all of it, to be given back.
@@ -85,6 +96,7 @@ type RefundRefused struct {
 func (DebitRequested) EventType() string  { return "payment.debit_requested" }
 func (Debited) EventType() string         { return "payment.debited" }
 func (Declined) EventType() string        { return "payment.declined" }
+func (CalledOff) EventType() string       { return "payment.called_off" }
 func (RefundRequested) EventType() string { return "payment.refund_requested" }
 func (Refunded) EventType() string        { return "payment.refunded" }
 func (RefundRefused) EventType() string   { return "payment.refund_refused" }
@@ -99,6 +111,9 @@ func (e Debited) Order() string { return e.OrderID }
 func (e Declined) Order() string { return e.OrderID }
 
 // Order implements Event.
+func (e CalledOff) Order() string { return e.OrderID }
+
+// Order implements Event.
 func (e RefundRequested) Order() string { return e.OrderID }
 
 // Order implements Event.
@@ -110,6 +125,7 @@ func (e RefundRefused) Order() string { return e.OrderID }
 func (DebitRequested) isEvent()  {}
 func (Debited) isEvent()         {}
 func (Declined) isEvent()        {}
+func (CalledOff) isEvent()       {}
 func (RefundRequested) isEvent() {}
 func (Refunded) isEvent()        {}
 func (RefundRefused) isEvent()   {}

@@ -21,6 +21,7 @@ var written = map[string]payment.Event{
 	"payment.debit_requested.v1":  payment.DebitRequested{PaymentID: "p-1", OrderID: "o-1", Method: "tok_ok", Amount: goldenAmount, At: goldenTime},
 	"payment.debited.v1":          payment.Debited{PaymentID: "p-1", OrderID: "o-1", Amount: goldenAmount, Reference: "ch-1", At: goldenTime},
 	"payment.declined.v1":         payment.Declined{PaymentID: "p-1", OrderID: "o-1", Reason: "card_declined", At: goldenTime},
+	"payment.called_off.v1":       payment.CalledOff{PaymentID: "p-1", OrderID: "o-1", Method: "tok_ok", Amount: goldenAmount, Reason: "payment_timed_out", At: goldenTime},
 	"payment.refund_requested.v1": payment.RefundRequested{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: goldenAmount, Reason: "no oven", At: goldenTime},
 	"payment.refunded.v1":         payment.Refunded{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: goldenAmount, Reference: "re-1", At: goldenTime},
 	"payment.refund_refused.v1":   payment.RefundRefused{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: goldenAmount, Reason: "account_closed", At: goldenTime},

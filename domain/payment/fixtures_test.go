@@ -26,8 +26,11 @@ var (
 	debited   = payment.Debited{PaymentID: "p-1", OrderID: "o-1", Amount: ten, Reference: "ch-1", At: noon}
 	declined  = payment.Declined{PaymentID: "p-1", OrderID: "o-1", Reason: "card_declined", At: noon}
 
+	calledOff = payment.CalledOff{PaymentID: "p-1", OrderID: "o-1", Method: "tok_ok", Amount: ten, Reason: "payment_timed_out", At: noon}
+
 	freeRequested = payment.DebitRequested{PaymentID: "p-1", OrderID: "o-1", Method: "tok_ok", Amount: free, At: noon}
 	freeDebited   = payment.Debited{PaymentID: "p-1", OrderID: "o-1", Amount: free, Reference: "ch-1", At: noon}
+	freeCalledOff = payment.CalledOff{PaymentID: "p-1", OrderID: "o-1", Method: "tok_ok", Amount: free, Reason: "payment_timed_out", At: noon}
 )
 
 // euros is an amount in cents.

@@ -23,6 +23,7 @@ type life struct {
 
 	price    money.Money      // what was asked for
 	taken    int64            // 0 until it was debited
+	off      bool             // whether it was called off
 	answered bool             // whether the gateway has said yes or no
 	debited  bool             // whether it said yes
 	asked    map[string]int64 // the refunds that were asked for
@@ -50,6 +51,9 @@ func TestNoSequenceOfCommandsBreaksAPayment(t *testing.T) {
 		if rapid.IntRange(0, 9).Draw(t, "unborn") > 0 {
 			l.do(t, "debit", debit("o-1", "tok_ok", price))
 		}
+		if rapid.IntRange(0, 9).Draw(t, "called off") == 0 {
+			l.do(t, "call off", callOff("o-1", "tok_ok", price))
+		}
 		if rapid.IntRange(0, 9).Draw(t, "unanswered") > 0 {
 			l.do(t, "confirm debit", confirmDebit())
 		}
@@ -67,7 +71,8 @@ func TestNoSequenceOfCommandsBreaksAPayment(t *testing.T) {
 // anyCommand draws a command that concerns a payment of this price, or another one.
 func anyCommand(t *rapid.T, price money.Money) (string, decision) {
 	name := rapid.SampledFrom([]string{
-		"debit", "debit otherwise", "confirm debit", "decline debit", "refund", "refund", "refund all", "confirm refund", "refuse refund",
+		"debit", "debit otherwise", "call off", "call off otherwise", "confirm debit", "decline debit",
+		"refund", "refund", "refund all", "confirm refund", "refuse refund",
 	}).Draw(t, "command")
 	id := rapid.SampledFrom([]string{"r-1", "r-2", "r-3", "r-4"}).Draw(t, "refund")
 	amount := money.Money{
@@ -76,6 +81,7 @@ func anyCommand(t *rapid.T, price money.Money) (string, decision) {
 	}
 	return fmt.Sprintf("%s %s %v", name, id, amount), map[string]decision{
 		"debit": debit("o-1", "tok_ok", price), "debit otherwise": debit("o-1", "tok_ok", amount),
+		"call off": callOff("o-1", "tok_ok", price), "call off otherwise": callOff("o-1", "tok_ok", amount),
 		"confirm debit": confirmDebit(), "decline debit": declineDebit(),
 		"refund": refund(id, amount), "refund all": refund(id, all),
 		"confirm refund": confirmRefund(id), "refuse refund": refuseRefund(id),
@@ -116,12 +122,15 @@ func (l *life) repeat(t *rapid.T) {
 
 // book enters an event and says what is wrong with it.
 func (l *life) book(e payment.Event) string {
-	if len(l.history) == 0 != (e.EventType() == "payment.debit_requested") {
+	begins := e.EventType() == "payment.debit_requested" || e.EventType() == "payment.called_off"
+	if begins != (len(l.history) == 0) || l.off {
 		return e.EventType() + " at the wrong end of a life"
 	}
 	switch e := e.(type) {
 	case payment.DebitRequested:
 		l.price = e.Amount
+	case payment.CalledOff:
+		l.off = true
 	case payment.Debited:
 		if l.answered {
 			return "debited after the answer"

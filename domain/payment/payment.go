@@ -27,7 +27,7 @@ type Status string
 const (
 	StatusRequested Status = "requested" // the gateway has not answered yet
 	StatusDebited   Status = "debited"   // the money was taken; some or all may have been given back
-	StatusDeclined  Status = "declined"
+	StatusDeclined  Status = "declined"  // nothing was taken and nothing will be, whether or not the gateway was asked
 )
 
 // Payment is the state that decisions are made on. The zero Payment is one that
@@ -38,6 +38,7 @@ type Payment struct {
 	order   string
 	method  string
 	amount  money.Money
+	off     bool              // it was called off before anybody asked for it
 	left    int64             // of what was taken, what nobody has asked back so far
 	refunds map[string]refund // by id; never changed in place, since a state is a value
 }
@@ -61,6 +62,7 @@ const (
 var (
 	ErrNotFound       = rule.No("payment_not_found", "there is no such payment")
 	ErrExists         = rule.No("payment_exists", "the payment was asked for in other words before")
+	ErrCalledOff      = rule.No("payment_called_off", "the payment was called off before anybody asked for it")
 	ErrAnswered       = rule.No("payment_answered", "the payment has been answered otherwise")
 	ErrNotDebited     = rule.No("payment_not_debited", "no money has been taken by this payment")
 	ErrNothingLeft    = rule.No("nothing_left", "all of the money was given back or asked back before")
@@ -81,6 +83,8 @@ func (p Payment) Evolve(e Event) Payment {
 		p.status, p.left = StatusDebited, e.Amount.Amount
 	case Declined:
 		p.status = StatusDeclined
+	case CalledOff:
+		p.id, p.status, p.order, p.method, p.amount, p.off = e.PaymentID, StatusDeclined, e.OrderID, e.Method, e.Amount, true
 	case RefundRequested:
 		p.left -= e.Amount.Amount
 		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundOpen})

@@ -14,36 +14,39 @@ import (
 // refund and refund-part ask as r-1 for all that is left and for a part of it, and the
 // gateway answers r-1; refund-other asks as r-2 for all that is left.
 var matrix = []string{`
-situation            debit             debit-free        confirm-debit      decline-debit
-none                 →debit_requested  →debit_requested  payment_not_found  payment_not_found
-requested            nothing           payment_exists    →debited           →declined
-declined             nothing           payment_exists    payment_answered   nothing
-debited              nothing           payment_exists    nothing            payment_answered
-whole-asked          nothing           payment_exists    nothing            payment_answered
-whole-given          nothing           payment_exists    nothing            payment_answered
-whole-refused        nothing           payment_exists    nothing            payment_answered
-whole-refused-other  nothing           payment_exists    nothing            payment_answered
-part-asked           nothing           payment_exists    nothing            payment_answered
-part-given           nothing           payment_exists    nothing            payment_answered
-part-refused         nothing           payment_exists    nothing            payment_answered
-part-asked-other     nothing           payment_exists    nothing            payment_answered
-part-given-other     nothing           payment_exists    nothing            payment_answered
-part-other-refused   nothing           payment_exists    nothing            payment_answered
-part-refused-other   nothing           payment_exists    nothing            payment_answered
-other-asked          nothing           payment_exists    nothing            payment_answered
-free-requested       payment_exists    nothing           →debited           →declined
-free-declined        payment_exists    nothing           payment_answered   nothing
-free-debited         payment_exists    nothing           nothing            payment_answered
-free-asked           payment_exists    nothing           nothing            payment_answered
-free-given           payment_exists    nothing           nothing            payment_answered
-free-refused         payment_exists    nothing           nothing            payment_answered
-free-refused-other   payment_exists    nothing           nothing            payment_answered
-free-other           payment_exists    nothing           nothing            payment_answered
+situation            debit               debit-free          call-off        call-off-free   confirm-debit      decline-debit
+none                 →debit_requested    →debit_requested    →called_off     →called_off     payment_not_found  payment_not_found
+requested            nothing             payment_exists      nothing         payment_exists  →debited           →declined
+declined             nothing             payment_exists      nothing         payment_exists  payment_answered   nothing
+called-off           payment_called_off  payment_exists      nothing         payment_exists  payment_answered   nothing
+debited              nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+whole-asked          nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+whole-given          nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+whole-refused        nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+whole-refused-other  nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+part-asked           nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+part-given           nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+part-refused         nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+part-asked-other     nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+part-given-other     nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+part-other-refused   nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+part-refused-other   nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+other-asked          nothing             payment_exists      nothing         payment_exists  nothing            payment_answered
+free-requested       payment_exists      nothing             payment_exists  nothing         →debited           →declined
+free-declined        payment_exists      nothing             payment_exists  nothing         payment_answered   nothing
+free-called-off      payment_exists      payment_called_off  payment_exists  nothing         payment_answered   nothing
+free-debited         payment_exists      nothing             payment_exists  nothing         nothing            payment_answered
+free-asked           payment_exists      nothing             payment_exists  nothing         nothing            payment_answered
+free-given           payment_exists      nothing             payment_exists  nothing         nothing            payment_answered
+free-refused         payment_exists      nothing             payment_exists  nothing         nothing            payment_answered
+free-refused-other   payment_exists      nothing             payment_exists  nothing         nothing            payment_answered
+free-other           payment_exists      nothing             payment_exists  nothing         nothing            payment_answered
 `, `
 situation            refund               refund-part          refund-other
 none                 payment_not_found    payment_not_found    payment_not_found
 requested            payment_not_debited  payment_not_debited  payment_not_debited
 declined             payment_not_debited  payment_not_debited  payment_not_debited
+called-off           payment_not_debited  payment_not_debited  payment_not_debited
 debited              →refund_requested    →refund_requested    →refund_requested
 whole-asked          nothing              refund_exists        nothing_left
 whole-given          nothing              refund_exists        nothing_left
@@ -59,6 +62,7 @@ part-refused-other   nothing              nothing              nothing
 other-asked          nothing_left         nothing_left         nothing
 free-requested       payment_not_debited  payment_not_debited  payment_not_debited
 free-declined        payment_not_debited  payment_not_debited  payment_not_debited
+free-called-off      payment_not_debited  payment_not_debited  payment_not_debited
 free-debited         →refund_requested    refund_too_large     →refund_requested
 free-asked           nothing              refund_exists        nothing_left
 free-given           nothing              refund_exists        nothing_left
@@ -70,6 +74,7 @@ situation            confirm-refund     refuse-refund
 none                 payment_not_found  payment_not_found
 requested            refund_unknown     refund_unknown
 declined             refund_unknown     refund_unknown
+called-off           refund_unknown     refund_unknown
 debited              refund_unknown     refund_unknown
 whole-asked          →refunded          →refund_refused
 whole-given          nothing            refund_answered
@@ -85,6 +90,7 @@ part-refused-other   refund_answered    nothing
 other-asked          refund_unknown     refund_unknown
 free-requested       refund_unknown     refund_unknown
 free-declined        refund_unknown     refund_unknown
+free-called-off      refund_unknown     refund_unknown
 free-debited         refund_unknown     refund_unknown
 free-asked           →refunded          →refund_refused
 free-given           nothing            refund_answered
@@ -98,6 +104,7 @@ var situations = map[string][][]payment.Event{
 	"none":                {nil},
 	"requested":           {{requested}},
 	"declined":            {{requested, declined}},
+	"called-off":          {{calledOff}},
 	"debited":             {{requested, debited}},
 	"whole-asked":         {{requested, debited, asked("r-1", ten)}},
 	"whole-given":         {{requested, debited, asked("r-1", ten), givenBack("r-1", ten)}},
@@ -116,6 +123,7 @@ var situations = map[string][][]payment.Event{
 	"other-asked":        {{requested, debited, asked("r-2", ten)}},
 	"free-requested":     {{freeRequested}},
 	"free-declined":      {{freeRequested, declined}},
+	"free-called-off":    {{freeCalledOff}},
 	"free-debited":       {{freeRequested, freeDebited}},
 	"free-asked":         {{freeRequested, freeDebited, asked("r-1", free)}},
 	"free-given":         {{freeRequested, freeDebited, asked("r-1", free), givenBack("r-1", free)}},
@@ -128,6 +136,8 @@ var situations = map[string][][]payment.Event{
 var commands = map[string]decision{
 	"debit":          debit("o-1", "tok_ok", ten),
 	"debit-free":     debit("o-1", "tok_ok", free),
+	"call-off":       callOff("o-1", "tok_ok", ten),
+	"call-off-free":  callOff("o-1", "tok_ok", free),
 	"confirm-debit":  confirmDebit(),
 	"decline-debit":  declineDebit(),
 	"refund":         refund("r-1", all),
@@ -137,8 +147,8 @@ var commands = map[string]decision{
 	"refuse-refund":  refuseRefund("r-1"),
 }
 
-// Debit stands in two columns, and Refund in three.
+// Debit and CallOff stand in two columns each, and Refund in three.
 func TestEverySituationAnswersEveryCommandAsTheMatrixSays(t *testing.T) {
 	t.Parallel()
-	estest.Matrix[payment.Payment, payment.Event]{Table: matrix, Situations: situations, Commands: commands, Spare: 3}.Test(t)
+	estest.Matrix[payment.Payment, payment.Event]{Table: matrix, Situations: situations, Commands: commands, Spare: 4}.Test(t)
 }

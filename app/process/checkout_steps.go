@@ -66,6 +66,14 @@ const openTicket = "open ticket"
 func (c Checkout) dueFor(a Attempt) (steps []step) {
 	taken := a.Recorded == order.PaymentTaken
 	switch {
+	case !a.Debited && a.Declined == "" && (a.Overdue || c.CalledOff):
+		why := reasonNotApproved
+		if a.Overdue {
+			why = reasonPaymentOverdue
+		}
+		steps = append(steps, step{"call off payment", command.CallOffPayment{
+			Payment: a.ID, Order: string(c.Order), Method: a.Method, Amount: a.Amount, Reason: why,
+		}})
 	case !a.Debited && a.Declined == "":
 		steps = append(steps, step{"debit", command.Debit{
 			Payment: a.ID, Order: string(c.Order), Method: a.Method, Amount: a.Amount,

@@ -51,7 +51,7 @@ func TestCheckoutAnswersWhatHappens(t *testing.T) {
 
 		"canceled as a draft":                      {story(created), canceled, nil},
 		"canceled without a payment":               {story(created, submitted), canceled, nil},
-		"canceled while the payment is open":       {placed, canceled, nil},
+		"canceled while the payment is open":       {placed, canceled, say(callOff)},
 		"the money comes after that":               {story(placed, canceled), debited, say(confirm)},
 		"and is recorded":                          {story(placed, canceled, debited), paid, say(giveBack)},
 		"no money comes after that":                {story(placed, canceled), declined, say(decline)},
@@ -191,6 +191,8 @@ func TestCheckoutRetriesWhatItWaitsFor(t *testing.T) {
 	}{
 		"nothing, in a draft":                 {story(created), nil},
 		"the payment's answer":                {placed, say(debit)},
+		"no payment whose time is over":       {story(placed, es.Elapsed{Timer: "payment pay-1", At: at(11)}, failed), say(tooLate)},
+		"no payment of a canceled order":      {story(placed, canceled), say(callOff)},
 		"the order's record of the money":     {story(placed, debited), say(confirm)},
 		"the order's record of a no":          {story(placed, declined), say(decline)},
 		"the ticket":                          {settled, say(openTicket)},

@@ -53,7 +53,7 @@ func TestCheckoutGivesUpWhenTimePasses(t *testing.T) {
 		then  []es.Command
 	}{
 		"a payment that has a moment left":           {placed, 10, nil},
-		"a payment":                                  {placed, 11, say(giveUp)},
+		"a payment":                                  {placed, 11, say(tooLate, giveUp)},
 		"a restaurant that has a moment left":        {inWork, 22, nil},
 		"a restaurant":                               {inWork, 23, say(command.RejectOrder{Order: "7", Reason: late}, withdraw)},
 		"a restaurant that never got the ticket":     {settled, 23, say(command.RejectOrder{Order: "7", Reason: late}, withdraw)},
@@ -62,7 +62,7 @@ func TestCheckoutGivesUpWhenTimePasses(t *testing.T) {
 		"a customer who never submits":               {story(created, requested, debited, paid), 33, say(command.CancelOrder{Order: "7", Reason: "not submitted in time"})},
 		"nobody, in a draft":                         {story(created), 1000, nil},
 		"nobody, once the order is approved":         {cooking, 1000, nil},
-		"one after the other, payment and customer":  {story(placed), 11, say(giveUp)},
+		"one after the other, payment and customer":  {story(placed), 11, say(tooLate, giveUp)},
 		"nobody, where the payment had failed twice": {story(placed, declined, failed, canceled), 1000, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,6 +122,6 @@ func TestCheckoutsThatBeginAlikeGoTheirOwnWays(t *testing.T) {
 	common := checkout(t, placed...)
 	common.When(debited).Then(confirm)
 	common.When(declined).Then(decline)
-	common.When(es.Elapsed{Timer: "payment pay-1", At: at(11)}).Then(giveUp)
+	common.When(es.Elapsed{Timer: "payment pay-1", At: at(11)}).Then(tooLate, giveUp)
 	common.When(debited).Then(confirm)
 }

@@ -54,6 +54,8 @@ var (
 	confirm      = command.ConfirmPayment{Order: "7", Payment: "pay-1"}
 	decline      = command.DeclinePayment{Order: "7", Payment: "pay-1", Reason: "no funds"}
 	giveUp       = command.DeclinePayment{Order: "7", Payment: "pay-1", Reason: "payment_timed_out"}
+	callOff      = command.CallOffPayment{Payment: "pay-1", Order: "7", Method: "tok_ok", Amount: ten, Reason: "the order came to nothing"}
+	tooLate      = command.CallOffPayment{Payment: "pay-1", Order: "7", Method: "tok_ok", Amount: ten, Reason: "payment_timed_out"}
 	openTicket   = command.OpenTicket{Ticket: "7", Order: "7", Items: dishes}
 	approve      = command.ApproveOrder{Order: "7"}
 	reject       = command.RejectOrder{Order: "7", Reason: "no oven"}

@@ -55,6 +55,29 @@ func (p ProcessRow) inTheWay(now time.Time) []string {
 			why = append(why, fmt.Sprintf("timer %s is overdue since %s", t.Name, second(t.At)))
 		}
 	}
+	if len(why) == 0 {
+		why = p.refused(now)
+	}
+	return why
+}
+
+// refused tells of the commands that were sent last and rejected, if nothing else is
+// under way: no timer, and no command without an outcome. Then nothing will happen any
+// more that the process could answer.
+func (p ProcessRow) refused(now time.Time) []string {
+	if len(p.Instance.Timers)+len(p.Pending()) > 0 {
+		return nil
+	}
+	steps := slices.DeleteFunc(slices.Clone(p.Instance.Steps), func(s es.ProcessStep) bool { return len(s.Sent) == 0 })
+	if len(steps) == 0 || now.Sub(steps[len(steps)-1].At) <= stuckAfter {
+		return nil
+	}
+	var why []string
+	for _, c := range steps[len(steps)-1].Sent {
+		if o := p.Outcomes[c.ID]; o.Status == es.StatusRejected {
+			why = append(why, fmt.Sprintf("command %s %s was rejected%s, and nothing else is under way", c.Type, c.ID, because(o.Problem)))
+		}
+	}
 	return why
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// maxLetters is how many dead letters of one manager are looked through.
-const maxLetters = 10_000
+// maxLetters is how many dead letters of one manager are looked through, the newest.
+const maxLetters = 1000
 
 // ProcessesWithLetters implements query.Processes.
 func (r ProcessRows) ProcessesWithLetters(ctx context.Context, name string) ([]query.ProcessRow, error) {
@@ -45,9 +45,13 @@ func (r ProcessRows) ProcessesWithLetters(ctx context.Context, name string) ([]q
 
 // addressees returns the ids that the processes may have that letters are about.
 func (r ProcessRows) addressees(ctx context.Context, name string, letters []query.ProcessLetter) ([]string, error) {
-	streams := map[es.Stream]bool{}
+	ids, streams := map[string]bool{}, map[es.Stream]bool{}
 	for _, l := range letters {
-		streams[l.Stream] = true
+		if l.Process != "" {
+			ids[l.Process] = true
+			continue
+		}
+		ids[l.Stream.ID()], streams[l.Stream] = true, true
 	}
 	its := map[processKey]map[es.Stream]es.Version{}
 	for part := range slices.Chunk(slices.Collect(maps.Keys(streams)), maxKeys) {
@@ -61,39 +65,44 @@ func (r ProcessRows) addressees(ctx context.Context, name string, letters []quer
 			return nil, err
 		}
 	}
-	ids := map[string]bool{}
 	for key := range its {
 		ids[key.id] = true
-	}
-	for s := range streams {
-		ids[s.ID()] = true
 	}
 	return slices.Collect(maps.Keys(ids)), nil
 }
 
 // letters returns the dead letters of a manager that hold an event.
 func (r ProcessRows) letters(ctx context.Context, name string) ([]query.ProcessLetter, error) {
-	found, err := r.Store.deadLetters(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE handler = ? ORDER BY died_at, id LIMIT ?",
+	found, err := r.Store.deadLetters(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE handler = ? ORDER BY died_at DESC, id DESC LIMIT ?",
 		r.Handler(name), maxLetters)
 	if err != nil {
 		return nil, err
 	}
+	slices.Reverse(found)
 	letters := make([]query.ProcessLetter, 0, len(found))
 	for _, l := range found {
-		if e, err := r.Event(l); err == nil {
-			letters = append(letters, query.ProcessLetter{ID: l.ID, Event: e.Type, Stream: e.Stream, Version: e.Version, Error: l.Error})
+		if e, process, err := r.Event(name, l); err == nil {
+			letters = append(letters, query.ProcessLetter{
+				ID: l.ID, Process: process, Event: e.Type, Stream: e.Stream, Version: e.Version, Error: l.Error,
+			})
 		}
 	}
 	return letters, nil
 }
 
-// lettersAbout returns those letters that are about a stream of a process, or about one
-// with its id, unless it has seen the event since.
+// lettersAbout returns those letters that are about a process, unless it has seen the
+// event since. Where the event cannot be read, it is about whoever has seen more of its
+// stream, or has its id.
 func lettersAbout(p query.ProcessRow, letters []query.ProcessLetter) []query.ProcessLetter {
 	var about []query.ProcessLetter
 	for _, l := range letters {
 		seen, its := p.Streams[l.Stream]
-		if (its || l.Stream.ID() == p.ID) && l.Version > seen {
+		if l.Process != "" {
+			its = l.Process == p.ID
+		} else {
+			its = its || l.Stream.ID() == p.ID
+		}
+		if its && l.Version > seen {
 			about = append(about, l)
 		}
 	}

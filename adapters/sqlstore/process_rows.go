@@ -19,8 +19,11 @@ import (
 // query.Processes.
 type ProcessRows struct {
 	Store   *Store
-	Handler func(manager string) string         // what a process manager is called in dead letters
-	Event   func(DeadLetter) (es.Record, error) // the event that a dead letter of such a handler holds
+	Handler func(manager string) string // what a process manager is called in dead letters
+
+	// Event returns the event that a dead letter of a manager holds, and the id of the
+	// process that it belongs to, or none if that cannot be told.
+	Event func(manager string, letter DeadLetter) (e es.Record, process string, err error)
 }
 
 // processKeyAt is a process and when it began.

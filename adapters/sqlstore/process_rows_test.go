@@ -24,9 +24,9 @@ var began = time.Date(2031, time.March, 4, 12, 0, 0, 123456000, time.UTC)
 func processRows(s *sqlstore.Store) sqlstore.ProcessRows {
 	return sqlstore.ProcessRows{
 		Store: s, Handler: func(manager string) string { return "events for " + manager },
-		Event: func(l sqlstore.DeadLetter) (es.Record, error) {
+		Event: func(_ string, l sqlstore.DeadLetter) (es.Record, string, error) {
 			version, err := strconv.Atoi(l.Metadata["version"])
-			return es.Record{Type: l.Metadata["type"], Stream: es.Stream(l.Metadata["stream"]), Version: es.Version(version)}, err
+			return es.Record{Type: l.Metadata["type"], Stream: es.Stream(l.Metadata["stream"]), Version: es.Version(version)}, l.Metadata["process"], err
 		},
 	}
 }
@@ -192,11 +192,11 @@ func pagesProcesses(t *testing.T, s *sqlstore.Store) {
 }
 
 func tellsLetters(t *testing.T, s *sqlstore.Store) {
-	bury := func(id, manager, stream, version string) {
+	bury := func(id, manager, process, stream, version string) {
 		t.Helper()
 		err := s.Bury(t.Context(), sqlstore.DeadLetter{
 			ID: id, Handler: "events for " + manager, Topic: "millrace.events", Payload: []byte("{}"), Error: "broken " + id, DiedAt: began,
-			Metadata: map[string]string{"type": "payment.debited", "stream": stream, "version": version},
+			Metadata: map[string]string{"type": "payment.debited", "process": process, "stream": stream, "version": version},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -210,12 +210,14 @@ func tellsLetters(t *testing.T, s *sqlstore.Store) {
 	cook := estest.MoveOf("1", 0, 1, estest.State{})
 	cook.Seen = map[es.Stream]es.Version{"payment-of-1": 4}
 	mustMove(t, s, "kitchen", cook)
-	bury("a", "checkout", "payment-of-1", "4")
-	bury("b", "checkout", "ticket-1", "1") // of its id, though nothing of it was seen
-	bury("c", "checkout", "payment-of-1", "3")
-	bury("d", "kitchen", "payment-of-1", "5")
-	bury("e", "checkout", "payment-of-3", "1")
-	bury("f", "checkout", "payment-of-1", "") // which cannot be read
+	bury("a", "checkout", "", "payment-of-1", "4")
+	bury("b", "checkout", "", "ticket-1", "1") // of its id, though nothing of it was seen
+	bury("c", "checkout", "", "payment-of-1", "3")
+	bury("d", "kitchen", "", "payment-of-1", "5")
+	bury("e", "checkout", "", "payment-of-3", "1")
+	bury("g", "checkout", "2", "payment-again", "1") // of which it has seen nothing yet
+	bury("h", "checkout", "1", "payment-of-2", "9")  // which seems to be another's
+	bury("f", "checkout", "", "payment-of-1", "")    // which cannot be read
 	rows, err := processRows(s).ListProcesses(t.Context(), query.ListProcesses{Limit: 10})
 	if err != nil {
 		t.Fatal(err)
@@ -225,13 +227,16 @@ func tellsLetters(t *testing.T, s *sqlstore.Store) {
 	}, "checkout 1": {
 		{ID: "a", Event: "payment.debited", Stream: "payment-of-1", Version: 4, Error: "broken a"},
 		{ID: "b", Event: "payment.debited", Stream: "ticket-1", Version: 1, Error: "broken b"},
+		{ID: "h", Process: "1", Event: "payment.debited", Stream: "payment-of-2", Version: 9, Error: "broken h"},
+	}, "checkout 2": {
+		{ID: "g", Process: "2", Event: "payment.debited", Stream: "payment-again", Version: 1, Error: "broken g"},
 	}}
 	for _, p := range rows {
 		if key := p.Name + " " + p.ID; !slices.Equal(p.Letters, want[key]) {
 			t.Errorf("the letters about %s are %+v, want %+v", key, p.Letters, want[key])
 		}
 	}
-	for name, want := range map[string][]string{"": {"checkout 1", "kitchen 1"}, "kitchen": {"kitchen 1"}, "cashier": nil} {
+	for name, want := range map[string][]string{"": {"checkout 1", "checkout 2", "kitchen 1"}, "kitchen": {"kitchen 1"}, "cashier": nil} {
 		rows, err := processRows(s).ProcessesWithLetters(t.Context(), name)
 		got := named(rows)
 		slices.Sort(got)

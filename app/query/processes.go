@@ -25,6 +25,7 @@ type ProcessRow struct {
 // ProcessLetter is a dead letter about an event that a process has not seen.
 type ProcessLetter struct {
 	ID      string
+	Process string // the id of the process that the event belongs to; empty if the event cannot be read
 	Event   string // its type
 	Stream  es.Stream
 	Version es.Version

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/millrace/millrace/adapters/sqlstore"
+	"github.com/millrace/millrace/app/process"
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/adminapi"
@@ -44,11 +45,24 @@ type ward struct {
 	out   io.Writer
 }
 
-func processRows(store *sqlstore.Store) sqlstore.ProcessRows {
-	return sqlstore.ProcessRows{
-		Store: store, Handler: messages.EventsHandler,
-		Event: func(d sqlstore.DeadLetter) (es.Record, error) { return messages.EventOf(buried(d)) },
+// processRows shows the processes of a store, and the dead letters that are about them.
+func processRows(store *sqlstore.Store) (sqlstore.ProcessRows, error) {
+	codec, err := process.NewCodec()
+	if err != nil {
+		return sqlstore.ProcessRows{}, err
 	}
+	read := func(manager string, d sqlstore.DeadLetter) (es.Record, string, error) {
+		r, err := messages.EventOf(buried(d))
+		if err != nil {
+			return r, "", err
+		}
+		e, err := es.DecodeRecord(codec, r)
+		if err != nil {
+			return r, "", nil // which may be why it is here
+		}
+		return r, process.Subject(manager, r.Stream, e), nil
+	}
+	return sqlstore.ProcessRows{Store: store, Handler: messages.EventsHandler, Event: read}, nil
 }
 
 // withWard opens the store for a command.
@@ -60,8 +74,11 @@ func withWard(c *config, run func(context.Context, ward, []string) error) func(*
 				return fmt.Errorf("MILLRACE_STORE: %w", err)
 			}
 			defer func() { err = errors.Join(err, store.Close()) }()
-			w := ward{store: store, rows: processRows(store), now: time.Now(), out: cmd.OutOrStdout()}
-			return run(cmd.Context(), w, args)
+			rows, err := processRows(store)
+			if err != nil {
+				return err
+			}
+			return run(cmd.Context(), ward{store: store, rows: rows, now: time.Now(), out: cmd.OutOrStdout()}, args)
 		})(cmd, nil)
 	}
 }

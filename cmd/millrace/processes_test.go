@@ -110,11 +110,11 @@ func (r registry) retries() []string {
 func TestProcessThatIsDoneIsStuckWhenItCannotTakeAnEvent(t *testing.T) {
 	t.Parallel()
 	r := openRegistry(t)
-	bury := func(id, handler string) {
+	bury := func(id, handler, payload string) {
 		t.Helper()
-		late := message.NewMessage("e-7", []byte("{}"))
+		late := message.NewMessage("e-7", []byte(payload))
 		late.Metadata = message.Metadata{
-			"ce_type": "payment.debited", "ce_stream": "payment-order-2", "ce_streamversion": "2", "ce_schemaversion": "1", "ce_time": "2025-03-01T12:00:00Z",
+			"ce_type": "payment.debited", "ce_stream": "payment-p-2", "ce_streamversion": "2", "ce_schemaversion": "1", "ce_time": "2025-03-01T12:00:00Z",
 		}
 		err := r.store.Bury(t.Context(), sqlstore.DeadLetter{
 			ID: id, Handler: handler, Topic: messages.EventsTopic, MessageID: late.UUID, Payload: late.Payload, Metadata: late.Metadata, Error: "no disk", DiedAt: time.Now(),
@@ -123,13 +123,15 @@ func TestProcessThatIsDoneIsStuckWhenItCannotTakeAnEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	bury("l-1", "millrace.events.order-views")
+	const debited = `{"payment_id":"p-2","order_id":"order-2","amount":{"amount":100,"currency":"EUR"},"reference":"r","at":"2025-03-01T12:00:00Z"}`
+	bury("l-0", "millrace.events.order-views", debited)
+	bury("l-1", "millrace.events.checkout", "{") // which tells nobody whose it is
 	if out := r.says("list", "--stuck"); strings.Contains(out, "order-2") {
-		t.Errorf("it lists\n%s\nthough the letter is none of the checkout's", out)
+		t.Errorf("it lists\n%s\nthough no letter is about the checkout of order-2", out)
 	}
-	bury("l-2", "millrace.events.checkout")
+	bury("l-2", "millrace.events.checkout", debited)
 	if out := lines(r.says("list", "--stuck")); len(out) != 4 || !strings.HasPrefix(out[1], "checkout  order-2 ") ||
-		!strings.Contains(out[1], "stuck: payment.debited, version 2 of payment-order-2, is dead letter l-2: no disk") {
+		!strings.Contains(out[1], "stuck: payment.debited, version 2 of payment-p-2, is dead letter l-2: no disk") {
 		t.Errorf("it lists %q, want the checkout of order-2 and why it is stuck", out)
 	}
 }

@@ -83,14 +83,15 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 	if err != nil {
 		return nil, err
 	}
-	if err := a.addRoles(); err != nil {
+	rows, err := processRows(store)
+	if err := errors.Join(err, a.addRoles()); err != nil {
 		return nil, errors.Join(err, a.disconnect())
 	}
 	a.ready = a.router.Running()
 	a.handlers = append(a.handlers, a.router.Run, a.afterStart(a.sender.Retry))
 	ops := adminapi.Config{
 		Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Log: a.log,
-		Processes: processRows(store), Retry: retryProcess(store), Now: time.Now,
+		Processes: rows, Retry: retryProcess(store), Now: time.Now,
 	}
 	if a.gateway != nil {
 		ops.Gateway = a.gateway.Handler()

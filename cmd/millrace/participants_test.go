@@ -76,14 +76,19 @@ func (p *participants) handle(ctx context.Context, c es.Envelope) (es.Outcome, e
 // do asks for something and wants it to succeed.
 func (p *participants) do(c command.Command) {
 	p.Helper()
-	e, err := command.Seal(p.commands, c)
-	if err != nil {
-		p.Fatal(err)
-	}
-	e.ID, e.AcceptedAt = newID(), time.Now()
-	if o, err := p.handle(p.Context(), e); err != nil || o.Status != es.StatusSucceeded {
+	if o, err := p.ask(c); err != nil || o.Status != es.StatusSucceeded {
 		p.Fatalf("%s: %+v, error %v", c.CommandType(), o, err)
 	}
+}
+
+// ask asks for something and returns what became of it.
+func (p *participants) ask(c command.Command) (es.Outcome, error) {
+	e, err := command.Seal(p.commands, c)
+	if err != nil {
+		return es.Outcome{}, err
+	}
+	e.ID, e.AcceptedAt = newID(), time.Now()
+	return p.handle(p.Context(), e)
 }
 
 // open opens a ticket for an order, or for none that anybody has made, and waits

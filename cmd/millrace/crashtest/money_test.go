@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/app/process"
@@ -148,6 +149,8 @@ func (b *book) checkCharge(f *findings, id string) {
 		case payment.Declined:
 			got, want = b.charges[id].gatewayAnswer, gatewayAnswer{status: "declined", code: e.Reason}
 			got.amount, got.reference = money.Money{}, ""
+		case payment.CalledOff:
+			got = b.charges[id].gatewayAnswer // which has to be none
 		case payment.Refunded:
 			got, want = b.refunds[e.RefundID].gatewayAnswer, gatewayAnswer{amount: e.Amount, status: "refunded", reference: e.Reference}
 		case payment.RefundRefused:
@@ -158,6 +161,14 @@ func (b *book) checkCharge(f *findings, id string) {
 			f.add("payment %s has %s with %+v, and the gateway has %+v", id, e.EventType(), want, got)
 		}
 	}
+}
+
+// wasCalledOff tells whether a payment was called off before anybody asked for it.
+func (b *book) wasCalledOff(id string) bool {
+	return slices.ContainsFunc(b.events[es.StreamOf(payment.Category, id)], func(e es.Event) bool {
+		_, off := e.(payment.CalledOff)
+		return off
+	})
 }
 
 // hasAskedBack tells whether a payment has asked for a refund.

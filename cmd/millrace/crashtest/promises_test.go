@@ -87,6 +87,7 @@ var effects = map[string][]string{
 	"order.cancel":                  {"order.canceled"},
 	"order.refund":                  {"order.refunded"},
 	"payment.debit":                 {"payment.debit_requested"},
+	"payment.call_off":              {"payment.called_off"},
 	"payment.confirm_debit":         {"payment.debited"},
 	"payment.decline_debit":         {"payment.declined"},
 	"payment.refund":                {"payment.refund_requested"},
@@ -105,10 +106,11 @@ func mayRepeat(kind string) bool {
 }
 
 // hadEffect tells whether a stream has a command's effect at the version of its outcome.
+// To call off a payment that was asked for has none.
 func (b *book) hadEffect(o outcome) bool {
 	records := b.streams[app.Stream(o.kind, o.target)]
 	return int(o.version) <= len(records) && slices.ContainsFunc(records[:o.version], func(r es.Record) bool {
-		return slices.Contains(effects[o.kind], r.Type)
+		return slices.Contains(effects[o.kind], r.Type) || o.kind == "payment.call_off" && r.Type == "payment.debit_requested"
 	})
 }
 

@@ -138,7 +138,7 @@ func (b *book) checkEnd(f *findings, id string) {
 		for _, r := range p.Refunds {
 			unanswered = unanswered || r.Status == query.RefundRequested
 		}
-		if _, charged := b.charges[asked]; unanswered || !charged {
+		if _, charged := b.charges[asked]; unanswered || charged == b.wasCalledOff(asked) {
 			f.add("payment %s of order %s has no answer: %+v, and the gateway was asked for it: %t", asked, id, p, charged)
 		}
 	}

@@ -11,15 +11,13 @@ import (
 
 // Cashier is what is to be asked of the gateway for one payment.
 type Cashier struct {
-	Payment  payment.ID `json:"payment_id"`
-	Order    string     `json:"order_id"`
-	Open     []Job      `json:"open,omitempty"`     // what the payment has no answer to, oldest first
-	Attempts int        `json:"attempts,omitempty"` // how often the gateway gave no answer in a row
-	Failure  string     `json:"failure,omitempty"`  // of the last attempt
-	NextAt   time.Time  `json:"next_at,omitzero"`   // when to ask again
+	Payment payment.ID `json:"payment_id"`
+	Order   string     `json:"order_id"`
+	Open    []Job      `json:"open,omitempty"` // what the payment has no answer to, oldest first
 }
 
 // Job is one thing to be asked of the gateway. Its key is what the gateway knows it by.
+// Jobs fail and are tried again each by itself: one that gets no answer holds up no other.
 type Job struct {
 	Key      string      `json:"key"`
 	Refund   bool        `json:"refund,omitempty"` // it is a charge otherwise
@@ -27,10 +25,21 @@ type Job struct {
 	Amount   money.Money `json:"amount"`
 	Reason   string      `json:"reason,omitempty"`
 	Answered bool        `json:"answered,omitempty"` // the gateway has answered, and the payment is being told
+	Attempts int         `json:"attempts,omitempty"` // how often the gateway gave no answer in a row
+	Failure  string      `json:"failure,omitempty"`  // of the last attempt
+	NextAt   time.Time   `json:"next_at,omitzero"`   // when to ask again; zero unless it waits for that
 }
 
-// gatewayTimer is when the gateway is asked again.
-const gatewayTimer = "gateway"
+// what is the job for people.
+func (j Job) what() string {
+	if j.Refund {
+		return "refund " + j.Key
+	}
+	return "charge " + j.Key
+}
+
+// timer is when the gateway is asked for the job again.
+func (j Job) timer() string { return "gateway " + j.what() }
 
 // gatewayAnswered says that the gateway has answered a job.
 type gatewayAnswered struct{ key string }
@@ -38,10 +47,11 @@ type gatewayAnswered struct{ key string }
 // EventType implements es.Event.
 func (gatewayAnswered) EventType() string { return "cashier.gateway_answered" }
 
-// gatewayFailed says that the gateway gave no answer, and when it is asked again.
+// gatewayFailed says that the gateway gave no answer to a job, and when it is asked
+// again.
 type gatewayFailed struct {
-	failure string
-	next    time.Time
+	key, failure string
+	next         time.Time
 }
 
 // EventType implements es.Event.
@@ -62,15 +72,26 @@ func (c Cashier) Evolve(e es.Event) Cashier {
 	case payment.RefundRefused:
 		return c.without(e.RefundID)
 	case gatewayAnswered:
-		c.Attempts, c.Failure = 0, ""
-		c.Open = slices.Clone(c.Open)
-		for i := range c.Open {
-			c.Open[i].Answered = c.Open[i].Answered || c.Open[i].Key == e.key
-		}
+		return c.everyJob(func(j *Job) {
+			if j.Key == e.key {
+				j.Answered, j.Attempts, j.Failure = true, 0, ""
+			}
+		})
 	case gatewayFailed:
-		c.Attempts, c.Failure, c.NextAt = c.Attempts+1, e.failure, e.next
-	case es.Elapsed, es.Retried:
-		c.NextAt = time.Time{}
+		return c.everyJob(func(j *Job) {
+			if j.Key == e.key {
+				j.Attempts, j.Failure, j.NextAt = j.Attempts+1, e.failure, e.next
+			}
+		})
+	case es.Elapsed:
+		return c.everyJob(func(j *Job) {
+			if j.timer() == e.Timer {
+				j.NextAt = time.Time{}
+			}
+		})
+	case es.Retried:
+		// The payment may not have heard the answer, so it is looked up and told anew.
+		return c.everyJob(func(j *Job) { j.Answered, j.NextAt = false, time.Time{} })
 	}
 	return c
 }
@@ -83,4 +104,23 @@ func (c Cashier) with(j Job) Cashier {
 func (c Cashier) without(key string) Cashier {
 	c.Open = slices.DeleteFunc(slices.Clone(c.Open), func(j Job) bool { return j.Key == key })
 	return c
+}
+
+// everyJob changes what is open, in a copy of the process: a state is a value.
+func (c Cashier) everyJob(change func(*Job)) Cashier {
+	c.Open = slices.Clone(c.Open)
+	for i := range c.Open {
+		change(&c.Open[i])
+	}
+	return c
+}
+
+// charging tells whether it is not known yet what became of the charge.
+func (c Cashier) charging() bool {
+	return slices.ContainsFunc(c.Open, func(j Job) bool { return !j.Refund })
+}
+
+// isDue tells whether the gateway is to be asked for a job now.
+func (c Cashier) isDue(j Job) bool {
+	return !j.Answered && j.NextAt.IsZero() && (!j.Refund || !c.charging())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/app/command"
@@ -16,13 +17,13 @@ type Till struct {
 	Gateway Gateway
 	Now     func() time.Time
 
-	// Backoff is the pause after the gateway has given no answer. It doubles with
-	// every further one, up to MaxBackoff.
+	// Backoff is the pause after the gateway has given no answer to a job. It doubles
+	// with every further one, up to MaxBackoff.
 	Backoff, MaxBackoff time.Duration
 }
 
-// manyAttempts is how often in a row the gateway may give no answer before that is
-// trouble.
+// manyAttempts is how often in a row the gateway may give no answer to a job before
+// that is trouble.
 const manyAttempts = 5
 
 // NewCashier returns the process that asks the gateway for what payments request, and
@@ -43,32 +44,33 @@ func NewCashier(till Till) es.Process[Cashier] {
 	}
 }
 
-func (c Cashier) timers() []es.Timer {
-	if c.NextAt.IsZero() || len(c.Open) == 0 {
-		return nil
+func (c Cashier) timers() (timers []es.Timer) {
+	for _, j := range c.Open {
+		if !j.NextAt.IsZero() {
+			timers = append(timers, es.Timer{Name: j.timer(), At: j.NextAt})
+		}
 	}
-	return []es.Timer{{Name: gatewayTimer, At: c.NextAt}}
+	return timers
 }
 
 func (c Cashier) standing() es.Standing {
-	s := es.Standing{Done: len(c.Open) == 0}
-	if !s.Done {
-		s.Waits = "the gateway"
+	if len(c.Open) == 0 {
+		return es.Standing{Done: true}
 	}
-	if !s.Done && c.Attempts >= manyAttempts {
-		s.Trouble = fmt.Sprintf("the gateway has given no answer %d times: %s", c.Attempts, c.Failure)
+	var trouble []string
+	for _, j := range c.Open {
+		if j.Attempts >= manyAttempts {
+			trouble = append(trouble, fmt.Sprintf("the gateway has given no answer to %s %d times: %s", j.what(), j.Attempts, j.Failure))
+		}
 	}
-	return s
+	return es.Standing{Waits: "the gateway", Trouble: strings.Join(trouble, "; ")}
 }
 
-// react asks the gateway for what is open.
-func (t Till) react(ctx context.Context, c Cashier, e es.Event) (r es.Reaction, err error) {
-	if !c.NextAt.IsZero() {
-		return r, nil // it is asked then
-	}
-	_, again := e.(es.Retried)
+// react asks the gateway for what is due. What gets no answer waits for its own next
+// try, and what the others were told is kept.
+func (t Till) react(ctx context.Context, c Cashier, _ es.Event) (r es.Reaction, err error) {
 	for _, j := range c.Open {
-		if j.Answered && !again {
+		if !c.isDue(j) {
 			continue
 		}
 		answer, err := t.ask(ctx, c, j)
@@ -76,9 +78,9 @@ func (t Till) react(ctx context.Context, c Cashier, e es.Event) (r es.Reaction, 
 			return es.Reaction{}, fmt.Errorf("ask the gateway for %s: %w", j.Key, ctx.Err())
 		}
 		if err != nil {
-			pause := min(t.Backoff<<min(c.Attempts, 20), t.MaxBackoff)
-			r.Learned = append(r.Learned, gatewayFailed{failure: err.Error(), next: t.Now().Add(pause)})
-			return r, nil
+			pause := min(t.Backoff<<min(j.Attempts, 20), t.MaxBackoff)
+			r.Learned = append(r.Learned, gatewayFailed{key: j.Key, failure: err.Error(), next: t.Now().Add(pause)})
+			continue
 		}
 		r.Send = append(r.Send, answer)
 		r.Learned = append(r.Learned, gatewayAnswered{j.Key})

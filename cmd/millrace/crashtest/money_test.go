@@ -94,9 +94,12 @@ func (h *hindsight) Charge(context.Context, process.Charge) (string, error) { re
 func (h *hindsight) Refund(context.Context, process.Refund) (string, error) { return "", errNoAnswer }
 
 // withoutFailures leaves out what nobody can tell afterwards: why the gateway gave no
-// answer, and until when the cashier waits for that.
+// answer to a job, and until when the cashier waits for that.
 func withoutFailures(c process.Cashier) process.Cashier {
-	c.Failure, c.NextAt = "", time.Time{}
+	c.Open = slices.Clone(c.Open)
+	for i := range c.Open {
+		c.Open[i].Failure, c.Open[i].NextAt = "", time.Time{}
+	}
 	return c
 }
 

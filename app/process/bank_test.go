@@ -12,14 +12,21 @@ import (
 
 // bank is a gateway whose requests and answers may get lost.
 type bank struct {
-	t                *rapid.T
-	healthy          bool
-	charged, refunds map[string]money.Money
-	refusedCharges   map[string]bool
+	t              *rapid.T
+	healthy        bool
+	charged        map[string]money.Money
+	refusedCharges map[string]bool
+	refunds        map[string]bankRefund
+}
+
+// bankRefund is what the bank was asked to give back, and its answer for good.
+type bankRefund struct {
+	process.Refund
+	refused string // why, if it was
 }
 
 func newBank(t *rapid.T) *bank {
-	return &bank{t: t, charged: map[string]money.Money{}, refunds: map[string]money.Money{}, refusedCharges: map[string]bool{}}
+	return &bank{t: t, charged: map[string]money.Money{}, refusedCharges: map[string]bool{}, refunds: map[string]bankRefund{}}
 }
 
 var errLost = errors.New("no answer")
@@ -49,11 +56,37 @@ func (b *bank) Refund(_ context.Context, r process.Refund) (string, error) {
 	if b.lost("the refund gets lost") {
 		return "", errLost
 	}
-	b.refunds[r.Key] = r.Amount
+	if _, known := b.refunds[r.Key]; !known {
+		no := b.objection(r)
+		if no != "" {
+			b.t.Errorf("the bank is asked for the refund %+v, and refuses: %s", r, no)
+		}
+		b.refunds[r.Key] = bankRefund{r, no}
+	}
 	if b.lost("the answer to the refund gets lost") {
 		return "", errLost
 	}
-	return "re", nil
+	return b.FindRefund(context.Background(), r.Key)
+}
+
+// objection tells why the bank refuses a refund, as a real one does, or "".
+func (b *bank) objection(r process.Refund) string {
+	charged, known := b.charged[r.Charge]
+	left := charged.Amount
+	for _, other := range b.refunds {
+		if other.Charge == r.Charge && other.refused == "" {
+			left -= other.Amount.Amount
+		}
+	}
+	switch {
+	case !known:
+		return "charge_unknown"
+	case r.Amount.Currency != charged.Currency:
+		return "wrong_currency"
+	case r.Amount.Amount > left:
+		return "refund_too_large"
+	}
+	return ""
 }
 
 func (b *bank) FindCharge(_ context.Context, key string) (string, error) {
@@ -72,10 +105,13 @@ func (b *bank) FindRefund(_ context.Context, key string) (string, error) {
 	if b.lost("the look at the refund gets lost") {
 		return "", errLost
 	}
-	if _, known := b.refunds[key]; known {
-		return "re", nil
+	switch r, known := b.refunds[key]; {
+	case !known:
+		return "", process.ErrNeverAsked
+	case r.refused != "":
+		return "", process.Declined{Reason: r.refused}
 	}
-	return "", process.ErrNeverAsked
+	return "re", nil
 }
 
 // kept is what the bank has in the end, in minor units.
@@ -83,8 +119,10 @@ func (b *bank) kept() (kept int64) {
 	for _, m := range b.charged {
 		kept += m.Amount
 	}
-	for _, m := range b.refunds {
-		kept -= m.Amount
+	for _, r := range b.refunds {
+		if r.refused == "" {
+			kept -= r.Amount.Amount
+		}
 	}
 	return kept
 }

@@ -217,10 +217,8 @@ type CommandOutcome struct {
 	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
 	CommandID UUID `json:"command_id"`
 
-	// OrderID A UUID in its canonical form with hyphens.
-	//
-	// Example: 019915a7-4c1e-7b52-9d0c-3a5f1e8b7c21
-	OrderID UUID `json:"order_id"`
+	// OrderID The id of the order that the command is about. Absent while the order of a payment is not known.
+	OrderID UUID `json:"order_id,omitempty"`
 
 	// PaymentID The id of the payment that the command was for. Absent if it was not for a payment.
 	PaymentID *string `json:"payment_id,omitempty"`

@@ -88,7 +88,10 @@ func TestOperatorsGiveMoneyBack(t *testing.T) {
 		if refused.OrderID != nil || refused.PaymentID == nil || refused.CommandID == nil {
 			t.Errorf("the problem is %+v, want it of a payment", refused)
 		}
-		s.client(t).get("/v1/commands/" + *refused.CommandID).want(http.StatusOK)
+		kept := read[fields](s.client(t).get("/v1/commands/" + *refused.CommandID).want(http.StatusOK))
+		if order, said := kept["order_id"]; said || kept["payment_id"] != *refused.PaymentID {
+			t.Errorf("the outcome is %v, want it of the payment, and of no order such as %v", kept, order)
+		}
 		ask(t, p.request(aTicket(), "tok_slow"), cold).wantProblem(http.StatusConflict, "payment_not_debited")
 	})
 

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -88,7 +87,7 @@ func (s *server) GetTicket(ctx context.Context, r contract.GetTicketRequestObjec
 // outcomeResponse answers what became of a command.
 type outcomeResponse struct {
 	outcome es.Outcome
-	order   string // that it is about
+	order   string // that it is about, if that is known
 }
 
 // VisitGetCommandResponse implements contract.GetCommandResponseObject.
@@ -116,7 +115,7 @@ func (s *server) GetCommand(ctx context.Context, r contract.GetCommandRequestObj
 		if err != nil && !errors.Is(err, query.ErrNoPayment) {
 			return nil, err
 		}
-		answer.order = cmp.Or(string(row.OrderID), o.Target)
+		answer.order = string(row.OrderID) // empty as long as nobody has heard of the payment
 	}
 	return answer, nil
 }

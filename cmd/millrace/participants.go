@@ -77,7 +77,7 @@ func runProcess[S es.Folded[S, es.Event]](a *assembly, p es.Process[S], catchUp 
 	}
 	m := &es.Manager[S]{
 		Process: p, Store: a.store, Events: events, Commands: a.commands,
-		Processes: sqlstore.Processes[S]{Store: a.store, Name: p.Name}, Now: time.Now, Sent: a.sender.Hand,
+		Processes: sqlstore.Processes[S]{Store: a.store, Name: p.Name}, Now: time.Now, Sent: a.sender.Hand, Log: a.log,
 	}
 	a.follow(p.Name, p.Events, a.store.ProcessProgress(p.Name, p.Events), byStream, catchUp(m.CatchUp))
 	keeper := &es.Timekeeper{

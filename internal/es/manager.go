@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -19,6 +20,7 @@ type Manager[S Folded[S, Event]] struct {
 	Commands  *Codec[Command]
 	Processes Processes[S]
 	Now       func() time.Time
+	Log       *slog.Logger // is told of processes that get into trouble, and out of it
 
 	// Sent is told of the commands that were accepted.
 	Sent func(context.Context, []Envelope)
@@ -154,7 +156,7 @@ func (m *Manager[S]) begin(id string, was Instance[S]) Move[S] {
 			was.State = m.Process.New(id)
 		}
 	}
-	return Move[S]{ID: id, From: was.Version, Instance: was, Seen: map[Stream]Version{}}
+	return Move[S]{ID: id, From: was.Version, Instance: was, Seen: map[Stream]Version{}, was: was.Standing}
 }
 
 func (m *Manager[S]) now() time.Time { return m.Now().UTC().Truncate(time.Microsecond) }
@@ -173,8 +175,11 @@ func (m *Manager[S]) save(ctx context.Context, moves []Move[S]) (again []Move[S]
 			again = append(again, moves[i])
 		case err != nil:
 			errs = append(errs, fmt.Errorf("save %s %s: %w", m.Process.Name, moves[i].ID, err))
-		case len(moves[i].Send) > 0:
-			m.Sent(ctx, moves[i].Send)
+		default:
+			m.report(ctx, moves[i])
+			if len(moves[i].Send) > 0 {
+				m.Sent(ctx, moves[i].Send)
+			}
 		}
 	}
 	return again, errors.Join(errs...)

@@ -117,6 +117,8 @@ type Move[S any] struct {
 	Instance[S]
 	Seen map[Stream]Version // how far it has seen streams now; the others are as before
 	Send []Envelope
+
+	was Standing // how the process was doing at From
 }
 
 // DueProcess is a process and when its next timer is due.

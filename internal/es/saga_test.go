@@ -1,6 +1,7 @@
 package es_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,6 +69,7 @@ type stage struct {
 	store *reader
 	kept  *drawer
 	now   time.Time
+	said  *bytes.Buffer // what was logged
 
 	mu     sync.Mutex
 	handed []string
@@ -83,8 +85,10 @@ func newStage(t *testing.T, records ...es.Record) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{store: &reader{records: records}, kept: &drawer{}, now: noon.Add(time.Hour)}
+	log, said := logged()
+	s := &stage{store: &reader{records: records}, kept: &drawer{}, now: noon.Add(time.Hour), said: said}
 	s.Manager = &es.Manager[saga]{
+		Log:   log,
 		Store: s.store, Events: events, Commands: commands, Processes: s.kept,
 		Now: func() time.Time { return s.now },
 		Sent: func(_ context.Context, commands []es.Envelope) {

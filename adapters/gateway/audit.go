@@ -10,8 +10,9 @@ import (
 
 // Page says which part of a list is wanted.
 type Page struct {
-	After int64 // the place in the ledger after which the page begins
-	Limit int   // the most items there may be on it
+	After int64  // the place in the ledger after which the page begins
+	Limit int    // the most items there may be on it
+	Order string // the order that it is about; empty for all of them
 }
 
 // List is a page of charges or refunds.
@@ -22,9 +23,15 @@ type List[T any] struct {
 
 // list reads a page, oldest first. A writer takes its place in the ledger within a
 // transaction that no other writer overlaps, so that no row appears later behind a
-// cursor.
-func list[T any](ctx context.Context, l *Ledger, query string, p Page, columns func(*T) []any, seq func(T) int64) (List[T], error) {
-	rows, err := l.db.QueryContext(ctx, query+" WHERE seq > ? ORDER BY seq LIMIT ?", p.After, p.Limit+1)
+// cursor. What tells the rows of an order from others has its id as ?3.
+func list[T any](ctx context.Context, l *Ledger, query, ofOrder string, p Page, columns func(*T) []any, seq func(T) int64) (List[T], error) {
+	query += " WHERE seq > ?1"
+	args := []any{p.After, p.Limit + 1}
+	if p.Order != "" {
+		query += " AND " + ofOrder
+		args = append(args, p.Order)
+	}
+	rows, err := l.db.QueryContext(ctx, query+" ORDER BY seq LIMIT ?2", args...)
 	if err != nil {
 		return List[T]{}, fmt.Errorf("list after %d: %w", p.After, err)
 	}

@@ -91,8 +91,11 @@ func findCharge(ctx context.Context, q querier, key string) (Charge, error) {
 	return c, err
 }
 
+// chargesOfOrder tells the charges for an order from others, see list.
+const chargesOfOrder = "order_id = ?3"
+
 // Charges lists charges, oldest first.
 func (l *Ledger) Charges(ctx context.Context, p Page) (List[Charge], error) {
-	return list(ctx, l, "SELECT "+chargeColumns+" FROM charges", p,
+	return list(ctx, l, "SELECT "+chargeColumns+" FROM charges", chargesOfOrder, p,
 		(*Charge).columns, func(c Charge) int64 { return c.seq })
 }

@@ -198,7 +198,7 @@ func (to *till) wantTotals(charged, refunded int64) {
 func list[T any](to *till, path, limit string) (all []T) {
 	to.Helper()
 	for cursor := "0"; ; {
-		status, body := to.get(path + "?limit=" + limit + "&after=" + cursor)
+		status, body := to.get(path + "?limit=" + limit + "&cursor=" + cursor)
 		var page gateway.List[T]
 		if err := json.Unmarshal(body, &page); err != nil || status != http.StatusOK {
 			to.Fatalf("%s after %s is %d %s: %v", path, cursor, status, body, err)

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS charges (
 	code      TEXT    NOT NULL,
 	at        INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS charges_by_order ON charges (order_id);
 CREATE TABLE IF NOT EXISTS refunds (
 	seq        INTEGER PRIMARY KEY AUTOINCREMENT,
 	key        TEXT    NOT NULL UNIQUE,

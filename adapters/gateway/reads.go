@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -78,14 +80,14 @@ const (
 
 func page(r *http.Request) (Page, error) {
 	p := Page{Limit: usualLimit}
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := parameters(r, "cursor", "limit", "order_id")
 	if err != nil {
-		return Page{}, newProblem("invalid_parameter", "the query is not escaped well")
+		return Page{}, err
 	}
-	if query.Has("after") {
-		p.After, err = strconv.ParseInt(query.Get("after"), 10, 64)
+	if query.Has("cursor") {
+		p.After, err = strconv.ParseInt(query.Get("cursor"), 10, 64)
 		if err != nil || p.After < 0 {
-			return Page{}, newProblem("invalid_parameter", "after: want the next_cursor of another page")
+			return Page{}, newProblem("invalid_parameter", "cursor: want the next_cursor of another page")
 		}
 	}
 	if query.Has("limit") {
@@ -94,19 +96,52 @@ func page(r *http.Request) (Page, error) {
 			return Page{}, newProblem("invalid_parameter", fmt.Sprintf("limit: want 1 to %d", mostLimit))
 		}
 	}
+	if query.Has("order_id") {
+		p.Order = query.Get("order_id")
+		if p.Order == "" { // as a script has it that forgot to set its variable
+			return Page{}, newProblem("invalid_parameter", "order_id: is empty")
+		}
+	}
 	return p, nil
+}
+
+// parameters reads the query. What is not known or said twice is refused: whoever
+// asks would take the answer for one to another question.
+func parameters(r *http.Request, known ...string) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, newProblem("invalid_parameter", "the query is not escaped well")
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch {
+		case !slices.Contains(known, name) && len(known) == 0:
+			return nil, newProblem("invalid_parameter", name+": is not known; there are no parameters here")
+		case !slices.Contains(known, name):
+			return nil, newProblem("invalid_parameter", name+": is not known; want "+strings.Join(known, ", "))
+		case len(query[name]) > 1:
+			return nil, newProblem("invalid_parameter", name+": is there more than once")
+		}
+	}
+	return query, nil
 }
 
 // respondList answers with a page. The link to the next one is relative to the
 // request, wherever the handler is mounted.
 func respondList[T any](w http.ResponseWriter, p Page, found List[T]) {
 	if found.NextCursor != nil {
-		w.Header().Set("Link", fmt.Sprintf(`<?after=%s&limit=%d>; rel="next"`, *found.NextCursor, p.Limit))
+		next := url.Values{"cursor": {*found.NextCursor}, "limit": {strconv.Itoa(p.Limit)}}
+		if p.Order != "" {
+			next.Set("order_id", p.Order)
+		}
+		w.Header().Set("Link", "<?"+next.Encode()+`>; rel="next"`)
 	}
 	respond(w, http.StatusOK, "application/json", found)
 }
 
 func (s *Server) totals(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
 	all, err := s.ledger.Totals(r.Context())
 	if err != nil {
 		return err

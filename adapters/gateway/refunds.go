@@ -123,8 +123,12 @@ func findRefund(ctx context.Context, q querier, key string) (Refund, error) {
 	return r, err
 }
 
+// refundsOfOrder tells the refunds for an order, which are those of its charges,
+// from others, see list.
+const refundsOfOrder = "charge_key IN (SELECT key FROM charges WHERE order_id = ?3)"
+
 // Refunds lists refunds, oldest first.
 func (l *Ledger) Refunds(ctx context.Context, p Page) (List[Refund], error) {
-	return list(ctx, l, "SELECT "+refundColumns+" FROM refunds", p,
+	return list(ctx, l, "SELECT "+refundColumns+" FROM refunds", refundsOfOrder, p,
 		(*Refund).columns, func(r Refund) int64 { return r.seq })
 }

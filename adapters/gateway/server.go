@@ -32,7 +32,8 @@ type ServerConfig struct {
 //	POST /refunds          gives it back; wants an Idempotency-Key
 //	GET  /charges/{key}    what became of a charge
 //	GET  /refunds/{key}    what became of a refund
-//	GET  /charges          all charges, oldest first, by ?after= and &limit=
+//	GET  /charges          all charges, oldest first, by ?cursor= and &limit=,
+//	                       or those for one order, by ?order_id=
 //	GET  /refunds          all refunds, likewise
 //	GET  /totals           what was taken, given back and kept, by currency
 //	GET  /readyz           whether the ledger can be read

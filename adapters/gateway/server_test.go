@@ -175,50 +175,6 @@ func TestDeclinedIsAProblemAndIsFound(t *testing.T) {
 	wantProblem(t, get(server, "/refunds/k"), 404, "refund_not_found")
 }
 
-func TestListsArePaged(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t)
-	for _, key := range []string{"c", "a", "b"} {
-		post(t, server, "/charges", key, goodCharge)
-	}
-	var page gateway.List[gateway.Charge]
-	var keys []string
-	for path, pages := "/charges?limit=2", 0; ; pages++ {
-		w := get(server, path)
-		page = gateway.List[gateway.Charge]{}
-		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || w.Code != http.StatusOK || pages > 2 {
-			t.Fatalf("page %d is %d %s: %v", pages, w.Code, w.Body, err)
-		}
-		for _, c := range page.Data {
-			keys = append(keys, c.Key)
-		}
-		link := w.Header().Get("Link")
-		if page.NextCursor == nil {
-			if link != "" {
-				t.Errorf("the last page links to %s", link)
-			}
-			break
-		}
-		if want := "<?after=" + *page.NextCursor + `&limit=2>; rel="next"`; link != want {
-			t.Errorf("the link is %s, want %s", link, want)
-		}
-		path = "/charges?limit=2&after=" + *page.NextCursor
-	}
-	if got := strings.Join(keys, " "); got != "c a b" {
-		t.Errorf("listed are %s, want the oldest first", got)
-	}
-	if w := get(server, "/refunds"); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"data":[],"next_cursor":null}` {
-		t.Errorf("no refunds are %d %s", w.Code, w.Body)
-	}
-	if w := get(server, "/charges?limit=3"); !strings.Contains(w.Body.String(), `"next_cursor":null`) {
-		t.Errorf("a page with all there is has a next one: %s", w.Body)
-	}
-	for _, query := range []string{"limit=0", "limit=10001", "limit=x", "limit=", "after=x", "after=-1", "after=", "a=%zz"} {
-		wantProblem(t, get(server, "/charges?"+query), 400, "invalid_parameter")
-		wantProblem(t, get(server, "/refunds?"+query), 400, "invalid_parameter")
-	}
-}
-
 func TestMethodsThatAPathDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	server, _ := newServer(t)

@@ -94,6 +94,7 @@ What it took, gave back and kept:
 
   curl http://%[1]s/charges
   curl http://%[1]s/refunds
+  curl 'http://%[1]s/charges?order_id=o-1'
   curl http://%[1]s/totals
 
 Ctrl-C stops it.

@@ -70,11 +70,11 @@ func (h *house) readLedger() (p page, err error) {
 		return h.audit.page, nil // somebody else has just read it
 	}
 	began := time.Now()
-	charges, err := pages[entry](h, h.ledger()+"/charges?limit=10000", "&after=")
+	charges, err := pages[entry](h, h.ledger()+"/charges?limit=10000")
 	if err != nil {
 		return p, err
 	}
-	refunds, err := pages[entry](h, h.ledger()+"/refunds?limit=10000", "&after=")
+	refunds, err := pages[entry](h, h.ledger()+"/refunds?limit=10000")
 	if err != nil {
 		return p, err
 	}

@@ -178,11 +178,11 @@ func (h *house) get(address string, into any) (found bool, err error) {
 
 // all reads a list of the API to its end, page by page.
 func all[T any](h *house, address string) ([]T, error) {
-	return pages[T](h, address+"?limit=200", "&cursor=")
+	return pages[T](h, address+"?limit=200")
 }
 
-// pages reads a list to its end, page by page.
-func pages[T any](h *house, address, parameter string) (items []T, err error) {
+// pages reads a list to its end, page by page. The address has a query already.
+func pages[T any](h *house, address string) (items []T, err error) {
 	for next := ""; ; {
 		var page struct {
 			Data       []T
@@ -196,6 +196,6 @@ func pages[T any](h *house, address, parameter string) (items []T, err error) {
 		if page.NextCursor == nil {
 			return items, nil
 		}
-		next = parameter + *page.NextCursor
+		next = "&cursor=" + *page.NextCursor
 	}
 }

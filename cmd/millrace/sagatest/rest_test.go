@@ -50,7 +50,7 @@ func (h *house) atRest() error {
 // open returns the processes that operators see as not done.
 func (h *house) open() (open []process, err error) {
 	for _, at := range h.admins() {
-		more, err := pages[process](h, at+"/admin/processes?done=false&limit=200", "&cursor=")
+		more, err := pages[process](h, at+"/admin/processes?done=false&limit=200")
 		if err != nil {
 			return nil, err
 		}

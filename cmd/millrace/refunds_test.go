@@ -77,9 +77,19 @@ func TestOperatorsGiveMoneyBack(t *testing.T) {
 	t.Run("without waiting for it", func(t *testing.T) {
 		t.Parallel()
 		a := ask(t, p.debit(aTicket()), cold, "Prefer: respond-async").want(http.StatusAccepted).wantHeader("Retry-After", "1")
-		if o := awaitOutcome(s.client(t), a.header.Get("Location")); o.Status != "succeeded" {
-			t.Errorf("the outcome is %+v, want it succeeded", o)
+		admin, where := s.client(t), a.header.Get("Location")
+		admin.base = s.admin
+		o := awaitOutcome(admin, where)
+		if o.Status != "succeeded" || where != "/admin/commands/"+o.CommandID {
+			t.Errorf("the outcome at %s is %+v, want it succeeded", where, o)
 		}
+		eventually(t, "the outcome is as it is in public", func() bool { // also says of which order, once the view has the payment
+			public := s.client(t).get("/v1/commands/" + o.CommandID).want(http.StatusOK)
+			kept := admin.get(upperID(where)).want(http.StatusOK).wantHeader("Consistency-Token", public.header.Get("Consistency-Token"))
+			return string(kept.body) == string(public.body)
+		})
+		admin.get("/admin/commands/"+newID()).wantProblem(http.StatusNotFound, "command_not_found")
+		wantPointer(t, admin.get("/admin/commands/abc").wantProblem(http.StatusBadRequest, "invalid_parameter"), "/path/id")
 	})
 
 	t.Run("not where it was never taken", func(t *testing.T) {

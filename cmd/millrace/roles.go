@@ -57,7 +57,7 @@ func (a *assembly) addAPI() error {
 	})
 	a.public, err = httpapi.New(httpapi.Config{
 		Writes:   a.writes,
-		Outcomes: a.store,
+		Outcomes: a.knownOutcomes(),
 		Orders:   sqlstore.OrderViews{Store: a.store},
 		History:  &query.History{Category: command.Category, Store: a.store, Codec: a.events},
 		Payments: sqlstore.PaymentViews{Store: a.store},
@@ -67,6 +67,11 @@ func (a *assembly) addAPI() error {
 		Heartbeat: a.config.Heartbeat, Done: ended,
 	})
 	return err
+}
+
+// knownOutcomes answers what became of commands that the store has accepted.
+func (a *assembly) knownOutcomes() httpkit.Outcomes {
+	return httpkit.Outcomes{Journal: a.store, Payments: sqlstore.PaymentViews{Store: a.store}}
 }
 
 // feedMoved tells whether the feed has grown since it was last asked.

@@ -90,7 +90,7 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 	a.ready = a.router.Running()
 	a.handlers = append(a.handlers, a.router.Run, a.afterStart(a.sender.Retry))
 	ops := adminapi.Config{
-		Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Log: a.log,
+		Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Outcomes: a.knownOutcomes(), Log: a.log,
 		Processes: rows, Retry: retryProcess(store), Now: time.Now,
 	}
 	if a.gateway != nil {

@@ -49,9 +49,9 @@ func mountRefunds(r chi.Router, writes *httpkit.Writes, log *slog.Logger) {
 }
 
 func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWriter, r *http.Request) error {
-	id := strings.ToLower(chi.URLParam(r, "id"))
-	if !httpkit.CanonicalID(id) {
-		return httpkit.BadParameter("/path/id", "must be a UUID")
+	id, err := idOf(r)
+	if err != nil {
+		return err
 	}
 	params, err := paramsOf(r)
 	if err != nil {
@@ -65,7 +65,7 @@ func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWr
 		return httpkit.No("invalid_request", err.Error())
 	}
 	answer, err := writes.Do(r.Context(), httpkit.Write{
-		Params: params, Caller: operator, Body: body,
+		Params: params, Caller: operator, Body: body, Outcomes: commandsPath,
 		Command: command.Refund{
 			Payment: payment.ID(id), Refund: writes.NewID(), Amount: body.Amount, Reason: body.Reason,
 		},
@@ -74,6 +74,15 @@ func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWr
 		return err
 	}
 	return answer.Send(w)
+}
+
+// idOf reads the id in a path.
+func idOf(r *http.Request) (string, error) {
+	id := strings.ToLower(chi.URLParam(r, "id"))
+	if !httpkit.CanonicalID(id) {
+		return "", httpkit.BadParameter("/path/id", "must be a UUID")
+	}
+	return id, nil
 }
 
 // paramsOf reads the headers of a write.

@@ -27,6 +27,10 @@ type Config struct {
 	// Writes takes in what operators ask for. Without it they ask another process.
 	Writes *httpkit.Writes
 
+	// Outcomes knows what became of what they asked for, here or at another process on
+	// this store.
+	Outcomes httpkit.Outcomes
+
 	// Gateway shows the ledger of the gateway that is simulated in this process. It is
 	// nil if there is none.
 	Gateway http.Handler
@@ -56,6 +60,7 @@ func New(c Config) http.Handler {
 	if c.Writes != nil {
 		mountRefunds(r, c.Writes, c.Log)
 	}
+	r.Get(commandsPath+"{id}", c.showOutcome)
 	if c.Gateway != nil {
 		r.Mount("/gateway", http.StripPrefix("/gateway", c.Gateway))
 	}

@@ -54,10 +54,11 @@ func (a writeResponse) VisitAcceptTicketResponse(w http.ResponseWriter) error { 
 // VisitRejectTicketResponse implements contract.RejectTicketResponseObject.
 func (a writeResponse) VisitRejectTicketResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-// Where orders and tickets are; their ids come after it.
+// Where orders, tickets and the outcomes of commands are; their ids come after it.
 const (
-	ordersPath  = "/v1/orders/"
-	ticketsPath = "/v1/tickets/"
+	ordersPath   = "/v1/orders/"
+	ticketsPath  = "/v1/tickets/"
+	commandsPath = "/v1/commands/"
 )
 
 // written returns the order or ticket that was written, as it was right after that.

@@ -2,12 +2,9 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/millrace/millrace/app/query"
-	"github.com/millrace/millrace/domain/payment"
 	"github.com/millrace/millrace/internal/es"
 	"github.com/millrace/millrace/ports/httpapi/contract"
 	"github.com/millrace/millrace/ports/httpkit"
@@ -85,37 +82,16 @@ func (s *server) GetTicket(ctx context.Context, r contract.GetTicketRequestObjec
 }
 
 // outcomeResponse answers what became of a command.
-type outcomeResponse struct {
-	outcome es.Outcome
-	order   string // that it is about, if that is known
-}
+type outcomeResponse struct{ httpkit.Found }
 
 // VisitGetCommandResponse implements contract.GetCommandResponseObject.
-func (a outcomeResponse) VisitGetCommandResponse(w http.ResponseWriter) error {
-	switch a.outcome.Status {
-	case es.StatusPending:
-		w.Header().Set("Retry-After", "1")
-	case es.StatusSucceeded:
-		w.Header().Set("Consistency-Token", httpkit.ConsistencyToken(a.outcome))
-	}
-	body := httpkit.OutcomeBody(a.outcome)
-	body.OrderID = a.order
-	return httpkit.SendJSON(w, http.StatusOK, body)
-}
+func (a outcomeResponse) VisitGetCommandResponse(w http.ResponseWriter) error { return a.Send(w) }
 
 // GetCommand implements contract.StrictServerInterface.
 func (s *server) GetCommand(ctx context.Context, r contract.GetCommandRequestObject) (contract.GetCommandResponseObject, error) {
-	o, err := s.Outcomes.Outcome(ctx, strings.ToLower(r.CommandID))
+	found, err := s.Outcomes.Find(ctx, r.CommandID)
 	if err != nil {
 		return nil, err
 	}
-	answer := outcomeResponse{o, o.Target}
-	if of := httpkit.OutcomeBody(o).PaymentID; of != "" {
-		row, err := s.Payments.Payment(ctx, payment.ID(of))
-		if err != nil && !errors.Is(err, query.ErrNoPayment) {
-			return nil, err
-		}
-		answer.order = string(row.OrderID) // empty as long as nobody has heard of the payment
-	}
-	return answer, nil
+	return outcomeResponse{found}, nil
 }

@@ -20,15 +20,10 @@ import (
 	"github.com/millrace/millrace/ports/httpkit"
 )
 
-// Outcomes tells what became of a command. es.Journal does.
-type Outcomes interface {
-	Outcome(ctx context.Context, id string) (es.Outcome, error)
-}
-
 // Config is what the port needs.
 type Config struct {
 	Writes        *httpkit.Writes
-	Outcomes      Outcomes
+	Outcomes      httpkit.Outcomes
 	Orders        query.Orders
 	History       *query.History
 	Payments      query.Payments

@@ -19,7 +19,9 @@ type writeParams = httpkit.Params
 
 // write sends a command and answers with what became of it.
 func (s *server) write(ctx context.Context, p writeParams, c command.Command, body any) (writeResponse, error) {
-	answer, err := s.Writes.Do(ctx, httpkit.Write{Params: p, Caller: anonymous, Command: c, Body: body, Show: s.written})
+	answer, err := s.Writes.Do(ctx, httpkit.Write{
+		Params: p, Caller: anonymous, Command: c, Body: body, Show: s.written, Outcomes: commandsPath,
+	})
 	return writeResponse{answer}, err
 }
 

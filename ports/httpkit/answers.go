@@ -13,6 +13,7 @@ import (
 // Answer answers a write.
 type Answer struct {
 	Outcome es.Outcome
+	Known   string // the path at which the outcome is known later
 	Created string // the path of what was created; empty if nothing was
 	Body    any    // what was written, with Prefer: return=representation; else nil
 	Path    string // where that is
@@ -30,7 +31,7 @@ func (a Answer) Send(w http.ResponseWriter) error {
 	switch {
 	case a.Outcome.Status == es.StatusPending:
 		status = http.StatusAccepted
-		h.Set("Location", "/v1/commands/"+a.Outcome.CommandID)
+		h.Set("Location", a.Known)
 		h.Set("Retry-After", "1")
 	default:
 		h.Set("ETag", ETag(a.Outcome.Version))

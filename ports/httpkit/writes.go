@@ -62,6 +62,9 @@ type Write struct {
 	// told apart.
 	Body any
 
+	// Outcomes is the path below which the listener has the outcomes of its writes.
+	Outcomes string
+
 	// Show returns what was written as it was at the outcome's version, and its path.
 	// Without it the outcome is all that there is to answer.
 	Show func(context.Context, es.Outcome) (body any, path string, err error)
@@ -90,7 +93,7 @@ func (s *Writes) Do(ctx context.Context, w Write) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	answer := Answer{Outcome: outcome}
+	answer := Answer{Outcome: outcome, Known: w.Outcomes + outcome.CommandID}
 	switch outcome.Status {
 	case es.StatusPending:
 		answer.Applied = prefer.applied(true, false)

@@ -60,6 +60,8 @@ func (b *bank) Refund(_ context.Context, r process.Refund) (string, error) {
 		no := b.objection(r)
 		if no != "" {
 			b.t.Errorf("the bank is asked for the refund %+v, and refuses: %s", r, no)
+		} else if !b.healthy && rapid.IntRange(0, 2).Draw(b.t, "refused at 0") == 0 {
+			no = "account_closed"
 		}
 		b.refunds[r.Key] = bankRefund{r, no}
 	}

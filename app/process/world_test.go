@@ -288,7 +288,7 @@ func TestEveryStoryEndsWithTheMoneyWhereItBelongs(t *testing.T) {
 			}
 		}
 		w.settle()
-		for range 3 { // a refund that was refused waits for somebody to try again
+		for w.checkout.process.Standing(w.checkout.state).Trouble != "" { // which an operator sees
 			react(w, w.checkout, es.Retried{At: w.now})
 			w.settle()
 		}

@@ -17,6 +17,7 @@ type bank struct {
 	charged        map[string]money.Money
 	refusedCharges map[string]bool
 	refunds        map[string]bankRefund
+	grudges        int // how many of the next refunds it refuses
 }
 
 // bankRefund is what the bank was asked to give back, and its answer for good.
@@ -26,7 +27,8 @@ type bankRefund struct {
 }
 
 func newBank(t *rapid.T) *bank {
-	return &bank{t: t, charged: map[string]money.Money{}, refusedCharges: map[string]bool{}, refunds: map[string]bankRefund{}}
+	return &bank{t: t, charged: map[string]money.Money{}, refusedCharges: map[string]bool{}, refunds: map[string]bankRefund{},
+		grudges: rapid.IntRange(0, 3).Draw(t, "refunds that are refused")}
 }
 
 var errLost = errors.New("no answer")
@@ -60,7 +62,8 @@ func (b *bank) Refund(_ context.Context, r process.Refund) (string, error) {
 		no := b.objection(r)
 		if no != "" {
 			b.t.Errorf("the bank is asked for the refund %+v, and refuses: %s", r, no)
-		} else if !b.healthy && rapid.IntRange(0, 2).Draw(b.t, "refused at 0") == 0 {
+		} else if b.grudges > 0 {
+			b.grudges--
 			no = "account_closed"
 		}
 		b.refunds[r.Key] = bankRefund{r, no}

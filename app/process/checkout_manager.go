@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/app/command"
 	"github.com/millrace/millrace/domain/order"
 	"github.com/millrace/millrace/domain/payment"
 	"github.com/millrace/millrace/domain/ticket"
@@ -44,6 +45,7 @@ func NewCheckout(patience Patience) es.Process[Checkout] {
 			return c.react(e), nil
 		},
 		Timers:   func(c Checkout) []es.Timer { return c.timers(patience) },
+		Streams:  Checkout.streams,
 		Standing: func(c Checkout) es.Standing { return c.standing(patience) },
 	}
 }
@@ -98,6 +100,15 @@ func (c Checkout) timers(patience Patience) (timers []es.Timer) {
 		timers = append(timers, es.Timer{Name: customerTimer, At: c.lastMove().Add(patience.Customer)})
 	}
 	return timers
+}
+
+// streams are those of the order, of its payments and of its ticket.
+func (c Checkout) streams() []es.Stream {
+	streams := []es.Stream{es.StreamOf(command.Category, string(c.Order)), es.StreamOf(ticket.Category, string(c.Order))}
+	for _, a := range c.Payments {
+		streams = append(streams, es.StreamOf(payment.Category, string(a.ID)))
+	}
+	return streams
 }
 
 // customersTurn tells whether the order waits for its customer: to be paid once it was

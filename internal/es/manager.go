@@ -185,20 +185,69 @@ func (m *Manager[S]) save(ctx context.Context, moves []Move[S]) (again []Move[S]
 	return again, errors.Join(errs...)
 }
 
-// Fire lets a process see those of its timers whose time has come. A timer fires once,
-// however often and by how many this is called.
+// Fire lets a process see those of its timers whose time has come, after it has seen
+// what the store holds for it. A timer fires once, however often and by how many this is
+// called. If there is something that the process cannot see, none fires: on a state of
+// the past it might give up what came in time.
+//
+// What is in the store when a timer fires counts as in time, even if it happened after
+// the timer's time. The process sees it first, and decides.
 func (m *Manager[S]) Fire(ctx context.Context, id string) error {
 	for {
-		were, err := m.Processes.Load(ctx, []string{id})
+		move, err := m.upToDate(ctx, id)
 		if err != nil {
-			return fmt.Errorf("load %s %s: %w", m.Process.Name, id, err)
+			return err
 		}
-		move, stuck := m.elapseAll(ctx, m.begin(id, were[id]))
+		move, stuck := m.elapseAll(ctx, move)
 		again, err := m.save(ctx, []Move[S]{move})
 		if err := errors.Join(stuck, err); err != nil || len(again) == 0 {
 			return err
 		}
 	}
+}
+
+// upToDate returns a process as it is once it has seen what its streams hold, which may
+// lead to further streams. One without a timer that is due is left as it is. The feed
+// may be far behind the store; events of other stores can only be seen once they are
+// here.
+func (m *Manager[S]) upToDate(ctx context.Context, id string) (Move[S], error) {
+	read := map[Stream]bool{}
+	for {
+		were, err := m.Processes.Load(ctx, []string{id})
+		if err != nil {
+			return Move[S]{}, fmt.Errorf("load %s %s: %w", m.Process.Name, id, err)
+		}
+		move := m.begin(id, were[id])
+		if _, due := firstDue(move.Timers, m.now()); !due {
+			return move, nil
+		}
+		streams := slices.DeleteFunc(m.streams(move.Instance), func(s Stream) bool { return read[s] })
+		if len(streams) == 0 {
+			return move, nil
+		}
+		if err := m.CatchUp(ctx, streams...); err != nil {
+			return Move[S]{}, fmt.Errorf("catch up before the timers of %s %s: %w", m.Process.Name, id, err)
+		}
+		for _, s := range streams {
+			read[s] = true
+		}
+	}
+}
+
+// streams returns the streams that may hold news for a process: those of its steps and
+// those that its state names.
+func (m *Manager[S]) streams(of Instance[S]) []Stream {
+	var streams []Stream
+	if m.Process.Streams != nil {
+		streams = slices.Clone(m.Process.Streams(of.State))
+	}
+	for _, step := range of.Steps {
+		if step.Stream != "" {
+			streams = append(streams, step.Stream)
+		}
+	}
+	slices.Sort(streams)
+	return slices.Compact(streams)
 }
 
 // elapseAll lets a process see all timers that are due. With an error comes how far it

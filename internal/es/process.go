@@ -34,6 +34,11 @@ type Process[S Folded[S, Event]] struct {
 	// them any more will not fire. It may be nil.
 	Timers func(S) []Timer
 
+	// Streams are streams that may hold news for the process, besides those that it
+	// has seen something of: before a timer fires it sees what they hold. It may be
+	// nil if there are no others.
+	Streams func(S) []Stream
+
 	// Standing tells how the process is doing.
 	Standing func(S) Standing
 }

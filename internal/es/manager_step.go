@@ -100,8 +100,14 @@ func (m *Manager[S]) elapse(ctx context.Context, move Move[S], t Timer) (Move[S]
 }
 
 // seal makes commands ready to be sent. Their ids are derived from what they answer, so
-// that a process which sees it again sends nothing twice.
+// that a process which sees it again sends nothing twice. They count as accepted when
+// that happened, but not later than now: whoever sends again what has no outcome goes by
+// the clocks of these hosts.
 func (m *Manager[S]) seal(move Move[S], in input, commands []Command) ([]Envelope, error) {
+	accepted := in.at
+	if now := m.now(); now.Before(accepted) { // where it happened, the clock is ahead
+		accepted = now
+	}
 	sealed := make([]Envelope, len(commands))
 	for i, c := range commands {
 		e, err := Seal(m.Commands, c)
@@ -109,7 +115,7 @@ func (m *Manager[S]) seal(move Move[S], in input, commands []Command) ([]Envelop
 			return nil, err
 		}
 		e.ID = DeriveID(m.Process.Name, move.ID, in.step.EventID, e.Type, strconv.Itoa(i))
-		e.AcceptedAt = in.at
+		e.AcceptedAt = accepted
 		e.Metadata = Metadata{
 			CorrelationID: cmp.Or(in.from.CorrelationID, move.CorrelationID),
 			CausationID:   in.step.EventID,

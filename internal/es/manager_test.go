@@ -187,6 +187,21 @@ func TestManagerSendsTheSameCommandsWhenItSeesAnEventAgain(t *testing.T) {
 	}
 }
 
+// Otherwise a command that gets lost is sent again only when the slowest clock has come
+// to where the fastest was.
+func TestManagerAcceptsNoCommandLaterThanNow(t *testing.T) {
+	t.Parallel()
+	for ahead, want := range map[int]time.Time{3599: noon.Add(3599 * time.Second), 3600: noon.Add(time.Hour), 7200: noon.Add(time.Hour)} {
+		s := newStage(t, at(ahead, "order-7", 1, 1))
+		if err := s.CatchUp(t.Context(), "order-7"); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.kept.sent[0].AcceptedAt; !got.Equal(want) {
+			t.Errorf("the answer to an event of %ds was accepted at %v, want %v", ahead, got, want)
+		}
+	}
+}
+
 func TestManagerWritesDownWhatAProcessSawAndSent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, at(0, "order-7", 1, 1))

@@ -259,7 +259,7 @@ func TestSQLiteProcessIsRetriedAsItIs(t *testing.T) {
 	}
 	found, err := processesOf(s, "checkout").Load(t.Context(), []string{"1"})
 	want := move.Instance
-	want.Version, want.Timers = 4, append(want.Timers, es.Timer{Name: "process.retry", At: began})
+	want.Version, want.Timers = 4, append(want.Timers, es.Timer{Name: "process.retry", At: time.UnixMicro(4).UTC()})
 	if !reflect.DeepEqual(found["1"], want) || err != nil {
 		t.Errorf("the process is\n%+v, want\n%+v; error %v", found["1"], want, err)
 	}
@@ -273,5 +273,5 @@ func TestSQLiteProcessIsRetriedAsItIs(t *testing.T) {
 }
 
 func retryRaw(t *testing.T, s *sqlstore.Store, id string) error {
-	return es.Retry(t.Context(), sqlstore.Processes[json.RawMessage]{Store: s, Name: "checkout"}, id, began)
+	return es.Retry(t.Context(), sqlstore.Processes[json.RawMessage]{Store: s, Name: "checkout"}, id)
 }

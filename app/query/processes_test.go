@@ -41,6 +41,7 @@ func TestProcessSaysWhyItIsStuck(t *testing.T) {
 	waits := func(ago time.Duration) func(*query.ProcessRow) {
 		return func(row *query.ProcessRow) { row.Instance.Timers = []es.Timer{{Name: "give_up", At: before(ago)}} }
 	}
+	retries := func(row *query.ProcessRow) { row.Instance.Timers = []es.Timer{{Name: "process.retry"}} }
 	letter := func(row *query.ProcessRow) {
 		row.Letters = []query.ProcessLetter{{ID: "l-1", Event: "payment.debited", Stream: "payment-1", Version: 2, Error: "cannot decode\nat all"}}
 	}
@@ -67,6 +68,7 @@ func TestProcessSaysWhyItIsStuck(t *testing.T) {
 		"another command was sent":            {sent(old), []func(*query.ProcessRow){outcome(es.StatusFailed, nil), again("c-2", "p-2")}, []string{"command payment.debit c-1 failed"}},
 		"a timer is due":                      {sent(young), []func(*query.ProcessRow){waits(young)}, nil},
 		"a timer is overdue":                  {sent(young), []func(*query.ProcessRow){waits(old)}, []string{"timer give_up is overdue since 2025-03-01T11:58:59Z"}},
+		"it is about to retry":                {sent(young), []func(*query.ProcessRow){retries}, nil},
 		"an event is a dead letter":           {sent(young), []func(*query.ProcessRow){letter}, []string{"payment.debited, version 2 of payment-1, is dead letter l-1: cannot decode"}},
 		"everything is wrong, but it is done": {sent(old), []func(*query.ProcessRow){trouble, waits(old), done}, nil},
 		"an event came after it was done":     {sent(old), []func(*query.ProcessRow){trouble, letter, waits(old), done}, []string{"payment.debited, version 2 of payment-1, is dead letter l-1: cannot decode"}},

@@ -51,7 +51,7 @@ func (p ProcessRow) inTheWay(now time.Time) []string {
 		}
 	}
 	for _, t := range p.Instance.Timers {
-		if now.Sub(t.At) > stuckAfter {
+		if now.Sub(t.At) > stuckAfter && !t.IsRetry() {
 			why = append(why, fmt.Sprintf("timer %s is overdue since %s", t.Name, second(t.At)))
 		}
 	}

@@ -221,6 +221,6 @@ func (w ward) choose(ctx context.Context, ids []string) ([]query.ProcessRow, err
 // service fires that runs the process.
 func retryProcess(store *sqlstore.Store) func(ctx context.Context, name, id string) error {
 	return func(ctx context.Context, name, id string) error {
-		return es.Retry(ctx, sqlstore.Processes[json.RawMessage]{Store: store, Name: name}, id, time.Now())
+		return es.Retry(ctx, sqlstore.Processes[json.RawMessage]{Store: store, Name: name}, id)
 	}
 }

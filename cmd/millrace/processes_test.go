@@ -223,11 +223,14 @@ func TestProcessesAreRetried(t *testing.T) {
 	if out := r.says("retry", "--stuck"); out != "will retry kitchen order-1\nwill retry checkout order-1\n" {
 		t.Errorf("it says %q, want that it retries those that are stuck", out)
 	}
-	if got, want := r.retries(), []string{"checkout order-3", "checkout order-1", "kitchen order-1"}; !slices.Equal(got, want) {
+	if got, want := r.retries(), []string{"checkout order-1", "checkout order-3", "kitchen order-1"}; !slices.Equal(got, want) {
 		t.Errorf("retrying are %v, want %v", got, want)
 	}
 	if out := r.says("retry", "order-1"); out != "will retry checkout order-1\n" {
 		t.Errorf("it says %q, want that it retries again what is asked for", out)
+	}
+	if out := r.says("show", "checkout-order-3"); !strings.Contains(out, "\n  will retry\n") || !strings.Contains(out, "  is waiting for the customer\n") {
+		t.Errorf("it is shown as\n%s\nwant that it waits and will retry", out)
 	}
 }
 

@@ -53,6 +53,10 @@ func tell(out io.Writer, p adminapi.Process, standing string, now time.Time) err
 	fmt.Fprintf(&b, "  started %s, updated %s, correlation id %s\n", shownTime(p.StartedAt), shownTime(p.UpdatedAt), p.CorrelationID)
 	fmt.Fprintf(&b, "  state %s\n", p.State)
 	for _, t := range p.Timers {
+		if t.IsRetry() {
+			fmt.Fprintln(&b, "  will retry")
+			continue
+		}
 		fmt.Fprintf(&b, "  timer %s at %s, %s\n", t.Name, shownTime(t.At), whence(t.At.Sub(now)))
 	}
 	for _, stream := range slices.Sorted(maps.Keys(p.Streams)) {

@@ -57,7 +57,7 @@ func TestManagerShowsWhatTheStoreHoldsBeforeARetry(t *testing.T) {
 	t.Parallel()
 	s := waiting(t, answered, timer("a", 7200))
 	s.store.records = append(s.store.records, at(5, "order-7", 2, 1))
-	if err := es.Retry(t.Context(), s.Processes, "7", s.now); err != nil {
+	if err := es.Retry(t.Context(), s.Processes, "7"); err != nil {
 		t.Fatal(err)
 	}
 	s.fire(t, "7")

@@ -65,7 +65,7 @@ func keep(steps []ProcessStep, s ProcessStep) []ProcessStep {
 func (m *Manager[S]) timers(move Move[S]) []Timer {
 	var timers []Timer
 	for _, t := range move.Timers {
-		if isRetry(t) {
+		if t.IsRetry() {
 			timers = append(timers, t)
 		}
 	}
@@ -81,8 +81,9 @@ func (m *Manager[S]) timers(move Move[S]) []Timer {
 // elapse lets a process see one of its timers.
 func (m *Manager[S]) elapse(ctx context.Context, move Move[S], t Timer) (Move[S], error) {
 	in := input{event: Elapsed{Timer: t.Name, At: t.At}, at: t.At, step: ProcessStep{Timer: t.Name}}
-	if isRetry(t) {
-		in.event, in.step.Timer = Retried{At: t.At}, ""
+	if t.IsRetry() {
+		in.at = m.now()
+		in.event, in.step.Timer = Retried{At: in.at}, ""
 	}
 	in.step.Event = in.event.EventType()
 	in.step.EventID = DeriveID("timer", m.Process.Name, move.ID, t.Name, strconv.FormatInt(t.At.UnixMicro(), 10))

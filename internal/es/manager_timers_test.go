@@ -178,9 +178,9 @@ func TestManagerRefusesATimerThatNeverGoesAway(t *testing.T) {
 func TestManagerLetsAProcessTryAgain(t *testing.T) {
 	t.Parallel()
 	s := waiting(t, map[int][]es.Timer{1: {timer("b", 7300)}}, timer("a", 7200))
-	retry := es.Timer{Name: "process.retry", At: s.now}
-	for range 2 { // the second time it has been asked already
-		if err := es.Retry(t.Context(), s.Processes, "7", s.now); err != nil {
+	retry := es.Timer{Name: "process.retry", At: time.UnixMicro(2)} // by the version that it leads to
+	for range 2 {                                                   // the second time it has been asked already
+		if err := es.Retry(t.Context(), s.Processes, "7"); err != nil {
 			t.Fatal(err)
 		}
 		s.wantTimers(t, timer("a", 7200), retry)
@@ -201,10 +201,35 @@ func TestManagerLetsAProcessTryAgain(t *testing.T) {
 	if last := steps[len(steps)-1]; last.Event != "process.retried" || last.Timer != "" {
 		t.Errorf("the last step is %+v", last)
 	}
-	if err := es.Retry(t.Context(), s.Processes, "8", s.now); !errors.Is(err, es.ErrNoProcess) {
+	if err := es.Retry(t.Context(), s.Processes, "8"); !errors.Is(err, es.ErrNoProcess) {
 		t.Errorf("the error for a process that is not there is %v, want %v", err, es.ErrNoProcess)
 	}
 	if len(s.kept.instances) != 1 {
 		t.Errorf("%d processes are kept, want 1", len(s.kept.instances))
+	}
+}
+
+// Whoever asks, whoever fires and whoever has run the process so far have clocks of
+// their own.
+func TestManagerLetsAProcessTryAgainAtOnceWhateverTheClocksSay(t *testing.T) {
+	t.Parallel()
+	s := waiting(t, nil, timer("a", 7200))
+	ids := map[string]bool{}
+	for i, now := range []time.Duration{0, 0, -1000 * time.Hour, -1000 * time.Hour, time.Hour} {
+		s.now = noon.Add(now) // the process began an hour later
+		if err := es.Retry(t.Context(), s.Processes, "7"); err != nil {
+			t.Fatal(err)
+		}
+		s.fire(t, "7")
+		s.fire(t, "7")
+		s.wantSaw(t, "7", append([]string{"+0"}, slices.Repeat([]string{"retried"}, i+1)...)...)
+		sent := s.kept.sent[len(s.kept.sent)-1]
+		if !sent.AcceptedAt.Equal(s.now) {
+			t.Errorf("the answer to a retry was accepted at %v, want %v", sent.AcceptedAt, s.now)
+		}
+		ids[sent.ID] = true
+	}
+	if len(ids) != 5 {
+		t.Errorf("5 retries sent commands with %d ids", len(ids))
 	}
 }

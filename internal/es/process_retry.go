@@ -11,12 +11,15 @@ import (
 // retryTimer is a timer that no process asks for: somebody wants it to try again.
 const retryTimer = "process.retry"
 
-func isRetry(t Timer) bool { return t.Name == retryTimer }
+// IsRetry tells whether this is no timer of the process, but somebody's wish that it
+// tries again. Such a timer is due by any clock. Its time says which retry it is, and
+// not since when it is wanted.
+func (t Timer) IsRetry() bool { return t.Name == retryTimer }
 
 // Retry asks a process to try again what it waits for. Whoever fires timers lets it
 // see that, next. It returns ErrNoProcess if there is none with this id. The caller need
 // not know what the state of the process looks like: S may be its JSON.
-func Retry[S any](ctx context.Context, processes Processes[S], id string, now time.Time) error {
+func Retry[S any](ctx context.Context, processes Processes[S], id string) error {
 	for {
 		were, err := processes.Load(ctx, []string{id})
 		if err != nil {
@@ -26,12 +29,13 @@ func Retry[S any](ctx context.Context, processes Processes[S], id string, now ti
 		if !found {
 			return ErrNoProcess
 		}
-		if slices.ContainsFunc(was.Timers, isRetry) {
+		if slices.ContainsFunc(was.Timers, Timer.IsRetry) {
 			return nil // somebody has asked already
 		}
 		move := Move[S]{ID: id, From: was.Version, Instance: was}
 		move.Version++
-		move.Timers = append(slices.Clone(was.Timers), Timer{retryTimer, now.UTC().Truncate(time.Microsecond)})
+		once := time.UnixMicro(int64(move.Version)).UTC() // long ago, and no other retry's time
+		move.Timers = append(slices.Clone(was.Timers), Timer{retryTimer, once})
 		err = processes.Save(ctx, []Move[S]{move})[0]
 		if err == nil {
 			return nil

@@ -72,7 +72,7 @@ type kind struct {
 
 // kinds are in the order in which they are run in a transaction, which is the
 // same in all of them so that two cannot wait for each other.
-var kinds = []*kind{acceptKind, appendKind, importKind, finishKind, forwardKind, orderView.saves, paymentView.saves, ticketView.saves, saveProcessKind, settleKind, putKind, claimKind, otherKind}
+var kinds = []*kind{acceptKind, appendKind, importKind, finishKind, learnKind, forwardKind, orderView.saves, paymentView.saves, ticketView.saves, saveProcessKind, settleKind, putKind, claimKind, otherKind}
 
 // committers divide the writes among them by their kinds. While one waits for the
 // disk the others go on; where the database has one writer anyway there is one.

@@ -43,6 +43,7 @@ func suites(t *testing.T, open func(*testing.T) estest.Store) {
 	t.Run("outbox and feed", func(t *testing.T) { estest.TestOutboxAndFeed(t, open) })
 	t.Run("leases", func(t *testing.T) { estest.TestLeases(t, open) })
 	t.Run("imports", func(t *testing.T) { estest.TestImports(t, open) })
+	t.Run("hearsay", func(t *testing.T) { estest.TestHearsay(t, open) })
 	t.Run("mirrors", func(t *testing.T) { estest.TestMirrors(t, open) })
 	t.Run("processes", func(t *testing.T) { estest.TestProcesses(t, open, processesOf) })
 	t.Run("progress of a process", func(t *testing.T) { estest.TestProgress(t, open, processHandler) })

@@ -37,6 +37,10 @@ func (s inTurn) Accept(ctx context.Context, c es.Envelope) (es.Outcome, bool, er
 
 func (s inTurn) Finish(ctx context.Context, o es.Outcome) error { return s.next().Finish(ctx, o) }
 
+func (s inTurn) Learn(ctx context.Context, o es.Outcome) (es.Outcome, error) {
+	return s.next().Learn(ctx, o)
+}
+
 func (s inTurn) Outcome(ctx context.Context, id string) (es.Outcome, error) {
 	return s.next().Outcome(ctx, id)
 }
@@ -122,6 +126,7 @@ func passesInTurn(t *testing.T, server string) {
 	t.Run("outbox and feed", func(t *testing.T) { estest.TestOutboxAndFeed(t, open) })
 	t.Run("leases", func(t *testing.T) { estest.TestLeases(t, open) })
 	t.Run("imports", func(t *testing.T) { estest.TestImports(t, open) })
+	t.Run("hearsay", func(t *testing.T) { estest.TestHearsay(t, open) })
 	t.Run("mirrors", func(t *testing.T) { estest.TestMirrors(t, open) })
 	t.Run("processes", func(t *testing.T) {
 		estest.TestProcesses(t, open, func(s estest.Store, name string) estest.Processes {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -73,14 +72,14 @@ func (a *assembly) addLetters() {
 	}
 }
 
-// hearOutcome takes in what became of a command in another store.
+// hearOutcome takes in what became of a command in another store. Whoever waits is told
+// what is true by now, even if an outcome comes that is older.
 func (a *assembly) hearOutcome(ctx context.Context, o es.Outcome) error {
-	err := a.store.Finish(ctx, o)
-	if err != nil && !errors.Is(err, es.ErrDecided) { // by the same outcome, which has come twice
-		return err
+	o, err := a.store.Learn(ctx, o)
+	if err == nil {
+		a.outcomes.Post(o.CommandID, o)
 	}
-	a.outcomes.Post(o.CommandID, o)
-	return nil
+	return err
 }
 
 // versions tells how far streams go in the store, by their names.

@@ -15,6 +15,15 @@ type Imports interface {
 	Versions(context.Context, []Stream) (map[Stream]Version, error)
 }
 
+// Hearsay takes in what other stores tell of commands that were sent to them.
+type Hearsay interface {
+	// Learn gives a command the outcome that another store tells, and returns the one
+	// that the command has then. What failed there may be carried out later, so that
+	// any other outcome takes the place of StatusFailed. All others are final: what
+	// comes after them, such as an old failure that was held up, changes nothing.
+	Learn(context.Context, Outcome) (Outcome, error)
+}
+
 // Stretch is what a part of a feed holds.
 type Stretch struct {
 	UpTo    Position           `json:"up_to"`             // where it ends

@@ -35,6 +35,7 @@ type Store interface {
 	es.Feed
 	es.Leases
 	es.Imports
+	es.Hearsay
 	es.Mirrors
 }
 

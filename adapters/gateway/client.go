@@ -21,8 +21,9 @@ import (
 
 // ClientConfig is what a Client can be told. Only the address has no default.
 type ClientConfig struct {
-	// BaseURL is where the API is: http://HOST:PORT, or https, maybe with a path.
-	BaseURL string
+	// BaseURL is where the API is: http://HOST:PORT, or https, maybe with a path. The
+	// name and the password in it go into a header, so that no error shows them.
+	BaseURL *url.URL
 
 	// Timeout is how long one request may take, with its answer. Defaults to 10s.
 	Timeout time.Duration
@@ -35,7 +36,8 @@ type ClientConfig struct {
 // Client is a process.Gateway that asks over HTTP. It asks once for each call: what
 // it cannot know, the caller learns. It is safe for concurrent use.
 type Client struct {
-	base    string
+	base    string        // without the user
+	user    *url.Userinfo // nil for nobody
 	timeout time.Duration
 	http    *http.Client
 }
@@ -56,8 +58,11 @@ func NewClient(c ClientConfig) *Client {
 			IdleConnTimeout:       30 * time.Second, // before a server hangs up, usually
 		}
 	}
+	base := *c.BaseURL
+	base.User = nil
 	return &Client{
-		base:    strings.TrimSuffix(c.BaseURL, "/"),
+		base:    strings.TrimSuffix(base.String(), "/"),
+		user:    c.BaseURL.User,
 		timeout: cmp.Or(max(c.Timeout, 0), 10*time.Second),
 		http: &http.Client{
 			Transport:     transport,
@@ -113,6 +118,10 @@ func (c *Client) ask(ctx context.Context, method, path, key string, body any) (r
 	request, err := c.request(ctx, method, path, key, body)
 	if err != nil {
 		return "", fmt.Errorf("make %s %s for %s: %w", method, path, key, err)
+	}
+	if c.user != nil {
+		password, _ := c.user.Password() // empty if there is none
+		request.SetBasicAuth(c.user.Username(), password)
 	}
 	a, err := c.send(request)
 	if err == nil {

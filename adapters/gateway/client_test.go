@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -166,26 +167,115 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 }
 
-func TestGatewayThatIsAway(t *testing.T) {
-	t.Parallel()
+// away is the address of a server that is gone.
+func away(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := "http://somebody:secret@" + listener.Addr().String()
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	g, err := gateway.Open(t.Context(), address, gateway.Config{})
+	return listener.Addr().String()
+}
+
+func TestGatewayThatIsAway(t *testing.T) {
+	t.Parallel()
+	g, err := gateway.Open(t.Context(), "http://"+away(t), gateway.Config{})
 	if err != nil {
 		t.Fatalf("a gateway that is away is an error: %v", err)
 	}
 	defer g.Close()
 	reference, err := g.Charge(t.Context(), charge("k", "tok_ok", 1))
 	wantOpen(t, reference, err)
-	if err != nil && strings.Contains(err.Error(), "secret") {
-		t.Errorf("%q tells the password", err)
-	}
 	_, err = g.FindCharge(t.Context(), "k")
+	wantOpen(t, "", err)
+}
+
+// What goes wrong is kept and shown to operators, and a key to a gateway may be the
+// name as well as the password.
+func TestNoErrorTellsWhoAsks(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"is away": nil,
+		"sends somewhere else": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		},
+		"sends nowhere": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "http://%zz")
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		},
+		"hangs up":          func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"takes them for no": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+	} {
+		for _, user := range []string{"sk_live_X", "sk_live_X:", "sk_live_X:sec%2Fret", ":sec%2Fret"} {
+			t.Run("when the gateway "+name+" for "+user, func(t *testing.T) {
+				t.Parallel()
+				var asked atomic.Int64
+				host := away(t)
+				if answer != nil {
+					host = guarded(t, user, &asked, answer)
+				}
+				g, err := gateway.Open(t.Context(), "http://"+user+"@"+host+"/v1/", gateway.Config{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer g.Close()
+				for what, ask := range map[string]func() (string, error){
+					"POST /charges":  func() (string, error) { return g.Charge(t.Context(), charge("k", "tok_ok", 1)) },
+					"POST /refunds":  func() (string, error) { return g.Refund(t.Context(), refund("k", "k", 1)) },
+					"GET /charges/k": func() (string, error) { return g.FindCharge(t.Context(), "k") },
+					"GET /refunds/k": func() (string, error) { return g.FindRefund(t.Context(), "k") },
+				} {
+					reference, err := ask()
+					wantOpen(t, reference, err)
+					for _, secret := range []string{"sk_live", "sec/ret", "sec%2Fret", "Basic"} {
+						if err != nil && strings.Contains(err.Error(), secret) {
+							t.Errorf("%s: %q tells %s", what, err, secret)
+						}
+					}
+				}
+				if n := asked.Load(); answer != nil && n < 4 {
+					t.Errorf("4 calls became %d requests", n)
+				}
+			})
+		}
+	}
+}
+
+// guarded serves whoever says that they are a user, as it is written in an address,
+// and counts them. It returns where.
+func guarded(t *testing.T, user string, asked *atomic.Int64, answer http.HandlerFunc) (host string) {
+	t.Helper()
+	u, err := url.Parse("http://" + user + "@h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, password, said := r.BasicAuth()
+		if want, _ := u.User.Password(); !said || name != u.User.Username() || password != want {
+			t.Errorf("%s %s comes from %q with the password %q, %t", r.Method, r.URL.Path, name, password, said)
+		}
+		if !strings.HasPrefix(r.URL.Path, "/v1/") {
+			t.Errorf("asked for %s %s", r.Method, r.URL.Path)
+		}
+		_, _ = io.Copy(io.Discard, r.Body) // as a gateway does
+		asked.Add(1)
+		answer(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+func TestNobodyAsksUnlessTheAddressSaysWho(t *testing.T) {
+	t.Parallel()
+	g := remote(t, func(w http.ResponseWriter, r *http.Request) {
+		if as := r.Header.Get("Authorization"); as != "" {
+			t.Errorf("asks as %q", as)
+		}
+		w.WriteHeader(http.StatusTeapot)
+	})
+	_, err := g.FindCharge(t.Context(), "k")
 	wantOpen(t, "", err)
 }

@@ -90,7 +90,9 @@ func openSimulator(ctx context.Context, address string, c Config) (*Gateway, err
 		return nil, err
 	}
 	server := NewServer(ServerConfig{Ledger: ledger, SlowAnswer: c.SlowAnswer, Log: c.Log})
-	client := NewClient(ClientConfig{BaseURL: "http://simulator", Timeout: c.Timeout, Transport: inProcess{server}})
+	client := NewClient(ClientConfig{
+		BaseURL: &url.URL{Scheme: "http", Host: "simulator"}, Timeout: c.Timeout, Transport: inProcess{server},
+	})
 	return &Gateway{Client: client, server: server}, nil
 }
 
@@ -101,7 +103,7 @@ func openRemote(_ context.Context, address string, c Config) (*Gateway, error) {
 	if err != nil || u.Host == "" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, errors.New("want http://HOST:PORT or https://HOST:PORT")
 	}
-	return &Gateway{Client: NewClient(ClientConfig{BaseURL: u.String(), Timeout: c.Timeout})}, nil
+	return &Gateway{Client: NewClient(ClientConfig{BaseURL: u, Timeout: c.Timeout})}, nil
 }
 
 // Handler returns what the built-in simulator has to show of its ledger, such as

@@ -49,6 +49,7 @@ func TestBadBodies(t *testing.T) {
 			{name: "pay", path: "/v1/orders/{id}/pay"}, {name: "submit", path: "/v1/orders/{id}/submit"},
 			{name: "ship", path: "/v1/orders/{id}/ship"}, {name: "complete", path: "/v1/orders/{id}/complete"},
 			{name: "cancel", path: "/v1/orders/{id}/cancel"}, {name: "reject", path: "/v1/tickets/{id}/reject"},
+			{name: "accept, which takes none", path: "/v1/tickets/{id}/accept"},
 		} {
 			w.name, w.body = name+" to "+w.name, body
 			w.status, w.code, w.pointer = http.StatusUnprocessableEntity, "invalid_request", wholeBody
@@ -65,6 +66,18 @@ func TestBadBodies(t *testing.T) {
 		badRequest{
 			name: "an empty body where a reason is needed", path: "/v1/tickets/{id}/reject", body: "",
 			status: http.StatusBadRequest, code: "malformed_json",
+		},
+		badRequest{
+			name: "half a body where none is taken", path: "/v1/tickets/{id}/accept", body: "{",
+			status: http.StatusBadRequest, code: "malformed_json",
+		},
+		badRequest{
+			name: "a body over 1 MiB where none is taken", path: "/v1/tickets/{id}/accept", body: strings.Repeat(" ", 1<<20+1),
+			status: http.StatusRequestEntityTooLarge, code: "body_too_large",
+		},
+		badRequest{
+			name: "text where no body is taken", path: "/v1/tickets/{id}/accept", body: "please", headers: []string{"Content-Type: text/plain"},
+			status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
 		},
 		badRequest{name: "a byte over 1 MiB", body: padded(1<<20 + 1), status: http.StatusRequestEntityTooLarge, code: "body_too_large"},
 		badRequest{name: "4 MiB of blanks", body: strings.Repeat(" ", 4<<20), status: http.StatusRequestEntityTooLarge, code: "body_too_large"},
@@ -133,6 +146,12 @@ func TestBadActions(t *testing.T) {
 	} {
 		all = append(all, badRequest{
 			name: "reject " + shortened(bad.body), path: "/v1/tickets/{id}/reject", body: bad.body,
+			status: http.StatusUnprocessableEntity, code: "invalid_request", pointer: bad.pointer,
+		})
+	}
+	for _, bad := range []struct{ body, pointer string }{{`{"x":1}`, "/x"}, {`{"reason":"good"}`, "/reason"}, {`{"":null}`, "/"}} {
+		all = append(all, badRequest{
+			name: "accept " + bad.body, path: "/v1/tickets/{id}/accept", body: bad.body,
 			status: http.StatusUnprocessableEntity, code: "invalid_request", pointer: bad.pointer,
 		})
 	}

@@ -39,6 +39,14 @@ func TestTicketAnswers(t *testing.T) {
 		}
 	})
 
+	t.Run("need nothing said to accept", func(t *testing.T) {
+		t.Parallel()
+		c := s.client(t)
+		for _, nothing := range []any{nil, "", "{}", " { } "} {
+			c.post(p.open(c, aTicket())+"/accept", nothing).want(http.StatusOK)
+		}
+	})
+
 	t.Run("can be the ticket as it was written", func(t *testing.T) {
 		t.Parallel()
 		c := s.client(t)

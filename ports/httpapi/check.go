@@ -65,11 +65,13 @@ func (c *checker) check(w http.ResponseWriter, r *http.Request) error {
 	if err := checkParameters(r, route); err != nil {
 		return err
 	}
-	if route.Operation.RequestBody == nil {
-		return nil
+	switch want := route.Operation.RequestBody; {
+	case want != nil:
+		return httpkit.CheckBody(w, r, want.Value.Required, want.Value.Content["application/json"].Schema.Value)
+	case method != http.MethodGet: // on which a body means nothing
+		return httpkit.CheckNoBody(w, r)
 	}
-	want := route.Operation.RequestBody.Value
-	return httpkit.CheckBody(w, r, want.Required, want.Content["application/json"].Schema.Value)
+	return nil
 }
 
 func checkParameters(r *http.Request, route *routers.Route) error {

@@ -80,6 +80,12 @@ func CheckBody(w http.ResponseWriter, r *http.Request, required bool, schema *op
 	return nil
 }
 
+// CheckNoBody refuses a body that says anything, for operations that are told nothing
+// by one. Without a body, and with an empty object, they are the same.
+func CheckNoBody(w http.ResponseWriter, r *http.Request) error {
+	return CheckBody(w, r, false, openapi3.NewObjectSchema().WithoutAdditionalProperties())
+}
+
 // inputErrors lists what is wrong with a body, and where.
 func inputErrors(err error) []InputError {
 	if many, ok := errors.AsType[openapi3.MultiError](err); ok {

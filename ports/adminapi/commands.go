@@ -3,6 +3,8 @@ package adminapi
 import (
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/millrace/millrace/ports/httpkit"
 )
 
@@ -11,7 +13,7 @@ const commandsPath = "/admin/commands/"
 
 // showOutcome answers what became of a command, in the words of the public contract.
 func (c Config) showOutcome(w http.ResponseWriter, r *http.Request) {
-	id, err := idOf(r)
+	id, err := httpkit.ReadID(chi.URLParam(r, "id"))
 	var found httpkit.Found
 	if err == nil {
 		found, err = c.Outcomes.Find(r.Context(), id)

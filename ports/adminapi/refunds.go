@@ -49,7 +49,7 @@ func mountRefunds(r chi.Router, writes *httpkit.Writes, log *slog.Logger) {
 }
 
 func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWriter, r *http.Request) error {
-	id, err := idOf(r)
+	id, err := httpkit.ReadID(chi.URLParam(r, "id"))
 	if err != nil {
 		return err
 	}
@@ -74,15 +74,6 @@ func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWr
 		return err
 	}
 	return answer.Send(w)
-}
-
-// idOf reads the id in a path.
-func idOf(r *http.Request) (string, error) {
-	id := strings.ToLower(chi.URLParam(r, "id"))
-	if !httpkit.CanonicalID(id) {
-		return "", httpkit.BadParameter("/path/id", "must be a UUID")
-	}
-	return id, nil
 }
 
 // paramsOf reads the headers of a write.

@@ -98,7 +98,7 @@ func checkParameters(r *http.Request, route *routers.Route) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return httpkit.No("invalid_parameter", errs[0].Pointer+": "+errs[0].Detail, errs...)
+	return httpkit.No("invalid_parameter", errs[0].Pointer+" "+errs[0].Detail, errs...)
 }
 
 func pathParams(r *http.Request) map[string]string {
@@ -130,5 +130,5 @@ func (c *checker) badParameter(err error) error {
 		name = e.ParamName
 	}
 	pointer := "/" + c.places[name] + "/" + name
-	return httpkit.No("invalid_parameter", pointer+": "+err.Error(), httpkit.InputError{Pointer: pointer, Detail: err.Error()})
+	return httpkit.BadParameter(pointer, err.Error())
 }

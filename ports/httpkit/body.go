@@ -8,15 +8,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
 // MaxBody is the largest request body, in bytes.
@@ -84,64 +80,4 @@ func CheckBody(w http.ResponseWriter, r *http.Request, required bool, schema *op
 // by one. Without a body, and with an empty object, they are the same.
 func CheckNoBody(w http.ResponseWriter, r *http.Request) error {
 	return CheckBody(w, r, false, openapi3.NewObjectSchema().WithoutAdditionalProperties())
-}
-
-// inputErrors lists what is wrong with a body, and where.
-func inputErrors(err error) []InputError {
-	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
-		var all []InputError
-		for _, e := range many {
-			all = append(all, inputErrors(e)...)
-		}
-		return all
-	}
-	e, ok := errors.AsType[*openapi3.SchemaError](err)
-	if !ok {
-		return []InputError{{Detail: err.Error()}}
-	}
-	return []InputError{{Pointer: pointer(e), Detail: Reason(e)}}
-}
-
-// unsupported is how the contract's checker says that it does not know a
-// property. Its pointer is that of the object around it.
-var unsupported = regexp.MustCompile(`^property ("(?:[^"\\]|\\.)*") is unsupported$`)
-
-func pointer(e *openapi3.SchemaError) string {
-	keys := e.JSONPointer()
-	if m := unsupported.FindStringSubmatch(e.Reason); m != nil {
-		if name, err := strconv.Unquote(m[1]); err == nil {
-			keys = append(slices.Clone(keys), name)
-		}
-	}
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
-	var b strings.Builder
-	for _, key := range keys {
-		b.WriteString("/" + escape.Replace(key))
-	}
-	return b.String()
-}
-
-func summary(errs []InputError) string {
-	s := strings.TrimSpace(errs[0].Pointer + " " + errs[0].Detail)
-	if len(errs) > 1 {
-		s += fmt.Sprintf(", and %d more", len(errs)-1)
-	}
-	return s
-}
-
-// Reason finds the plainest words in an error of the contract's checker.
-func Reason(err error) string {
-	if e, ok := errors.AsType[*openapi3.SchemaError](err); ok {
-		if e.SchemaField == "pattern" && e.Schema.Pattern == `\S` {
-			return "must not be blank"
-		}
-		return e.Reason
-	}
-	if e, ok := errors.AsType[*openapi3filter.ParseError](err); ok {
-		return "cannot be read: " + e.Error()
-	}
-	if e, ok := errors.AsType[*openapi3filter.RequestError](err); ok && e.Err != nil {
-		return e.Err.Error()
-	}
-	return err.Error()
 }

@@ -61,5 +61,14 @@ var (
 	participant = regexp.MustCompile(`^(?:` + payment.Category + `|` + ticket.Category + `)-` + idForm + `$`)
 )
 
+// ReadID reads the id in a path, which may be in capitals.
+func ReadID(text string) (string, error) {
+	id := strings.ToLower(text)
+	if !CanonicalID(id) {
+		return "", BadParameter("/path/id", notUUID)
+	}
+	return id, nil
+}
+
 // CanonicalID tells whether a text is an id as they are kept.
 func CanonicalID(text string) bool { return canonicalID.MatchString(text) }

@@ -115,6 +115,13 @@ func TestMySQLReadsNoMoreRowsThanItNeeds(t *testing.T) {
 				}
 				return err
 			}},
+			{"counted processes", 400, func(ctx context.Context) error {
+				n, err := sqlstore.Processes[estest.State]{Store: s, Name: "kitchen"}.Counts(ctx, time.UnixMicro(50))
+				if want := (sqlstore.ProcessCounts{Open: 100, Troubled: 20, Overdue: 50}); err == nil && n != want {
+					return fmt.Errorf("counted %+v, want %+v", n, want)
+				}
+				return err
+			}},
 			{"payments of an order", 60, func(ctx context.Context) error {
 				found, err := payments.List(ctx, query.ListPayments{Order: "7", Limit: 20})
 				if err == nil && len(found) != 20 {
@@ -222,8 +229,9 @@ func listRows(s *sqlstore.Store, q query.ListProcesses) func(context.Context) er
 	}
 }
 
-// fillTables makes 20,000 orders with a view, a process and an event each, of which
-// half is in the feed and half in the outbox, and a stream of 10,000 events.
+// fillTables makes 20,000 orders with a view, a checkout and an event each, of which
+// half is in the feed and half in the outbox, a stream of 10,000 events, and 20,000
+// processes of the kitchen, of which 100 are not done.
 func fillTables(t *testing.T, raw *sql.DB) {
 	t.Helper()
 	execRaw(t, raw, "CREATE TABLE digits (d INT)", "INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)",
@@ -238,6 +246,7 @@ func fillTables(t *testing.T, raw *sql.DB) {
 		"INSERT INTO payment_views SELECT n, 1, n % 40, n, '{}' FROM numbers",
 		"INSERT INTO ticket_views SELECT n, 1, IF(n % 3 = 0, 'open', 'accepted'), n, '{}' FROM numbers",
 		"INSERT INTO processes SELECT 'checkout', n, 1, '', '{}', '[]', '[]', n, n % 2, '', '', '', n, n FROM numbers",
+		"INSERT INTO processes SELECT 'kitchen', n, 1, '', '{}', '[]', '[]', n, n % 200 > 0, '', IF(n % 1000 = 0, 'no oven', ''), '', n, n FROM numbers",
 		"INSERT INTO process_streams SELECT 'checkout', CONCAT('order-', n), n % 2, n FROM numbers",
 		"INSERT INTO outcomes SELECT n, '', '', 'succeeded', 1, 'null', n FROM numbers",
 		"INSERT INTO commands SELECT n, '', '', 1, '{}', 'null', '', '{}', n FROM numbers",

@@ -39,6 +39,7 @@ func testProcessRows(t *testing.T, open func(*testing.T) estest.Store) {
 		"lists processes by name and whether they are done, newest first": listsProcesses,
 		"pages through processes that began at once":                      pagesProcesses,
 		"tells dead letters of what a process has not seen":               tellsLetters,
+		"counts those that are open, in trouble and overdue":              countsProcesses,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

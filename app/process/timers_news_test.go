@@ -30,11 +30,11 @@ func TestCheckoutGivesUpNothingThatIsAnsweredInTheStore(t *testing.T) {
 		until      int
 		then       []es.Command
 	}{
-		"a payment":                         {placed, nil, 11, say(giveUp)},
+		"a payment":                         {placed, nil, 11, say(tooLate, giveUp)},
 		"a payment that is made":            {placed, story(debited), 11, say(confirm)},
 		"a payment that is made and known":  {placed, story(debited, paid), 11, say(confirm, openTicket)},
 		"a payment that is declined":        {placed, story(declined), 11, say(decline)},
-		"a payment of a canceled order":     {placed, story(canceled), 11, nil},
+		"a payment of a canceled order":     {placed, story(canceled), 11, say(callOff)},
 		"a restaurant":                      {settled, story(opened), 23, say(command.RejectOrder{Order: "7", Reason: late}, withdraw)},
 		"a restaurant that has said yes":    {settled, story(opened, accepted), 23, say(approve)},
 		"a restaurant that has said no":     {inWork, story(refusal), 23, say(reject)},

@@ -48,7 +48,7 @@ func TestMirrorBringsEverythingThoughMostIsLost(t *testing.T) {
 				s := openStreet(t, nil, "a", "b")
 				s.loses = func() bool { return dice.IntN(3) > 0 }
 				s.fill("a", 100)
-				s.run(30 * time.Minute)
+				s.run(3 * time.Hour) // a question, its answer and the next of each have to come through in a row
 				for i := range 100 {
 					s.wantHas("b", es.StreamOf("tally", fmt.Sprint("a", i)), 3)
 				}

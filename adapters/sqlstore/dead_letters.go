@@ -83,33 +83,69 @@ func (s *Store) Discard(ctx context.Context, id string) error {
 	return s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error { return removeLetter(ctx, t, id) })
 }
 
-// Requeue removes a dead letter that is to be handled once more. If it is a
-// command that was given up, it has no outcome any more, and one from the journal
-// waits there to be sent again. It returns ErrNoLetter if there is no such letter.
-func (s *Store) Requeue(ctx context.Context, l DeadLetter) error {
-	return s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
-		if err := removeLetter(ctx, t, l.ID); err != nil {
-			return err
-		}
-		var failed bool
-		var accepted [][]any // nothing if the command came straight from the broker
-		err := t.each(ctx, `SELECT c.accepted_at FROM outcomes o LEFT JOIN commands c ON c.id = o.command_id
-			WHERE o.command_id = ? AND o.status = ?`, []any{l.MessageID, string(es.StatusFailed)}, func(rows *sql.Rows) error {
-			var at sql.NullInt64
+// Requeue lets a dead letter be handled once more: a command that was given up has no
+// outcome any more. It tells whether the command is in the journal; if so, it waits
+// there to be sent again, and the letter is removed. Any other letter may be the last
+// copy of its message, and stays until Forget. It returns ErrNoLetter if there is no
+// such letter.
+func (s *Store) Requeue(ctx context.Context, l DeadLetter) (journaled bool, err error) {
+	err = s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
+		var accepted [][]any
+		err := t.each(ctx, "SELECT accepted_at FROM commands WHERE id = ?", []any{l.MessageID}, func(rows *sql.Rows) error {
+			var at int64
 			err := rows.Scan(&at)
-			if failed = true; at.Valid {
-				accepted = append(accepted, []any{l.MessageID, at.Int64})
-			}
+			accepted = append(accepted, []any{l.MessageID, at})
 			return err
 		})
-		if err != nil || !failed {
+		if err != nil {
+			return fmt.Errorf("read command %s: %w", l.MessageID, err)
+		}
+		take := findLetter
+		if journaled = len(accepted) > 0; journaled {
+			take = removeLetter
+		}
+		if err := take(ctx, t, l.ID); err != nil {
 			return err
 		}
-		if err := t.delete(ctx, "outcomes", "command_id", []any{l.MessageID}); err != nil {
+		failed, err := removeFailure(ctx, t, l.MessageID)
+		if err != nil || !failed {
 			return err
 		}
 		return t.insert(ctx, "unfinished_commands", "id, accepted_at", "", accepted)
 	})
+	return journaled, err
+}
+
+// Forget removes a dead letter whose message somebody else is answerable for by now. It
+// leaves one that has been buried again since it was read, or whose command has failed
+// again, and tells whether it is gone.
+func (s *Store) Forget(ctx context.Context, l DeadLetter) (gone bool, err error) {
+	err = s.commits.do(ctx, otherKind, func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, `DELETE FROM dead_letters WHERE id = ? AND died_at = ?
+			AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.command_id = ? AND o.status = ?)`,
+			l.ID, l.DiedAt.UnixMicro(), l.MessageID, string(es.StatusFailed))
+		if err != nil {
+			return fmt.Errorf("remove dead letter %s: %w", l.ID, err)
+		}
+		err = findLetter(ctx, t, l.ID)
+		if gone = errors.Is(err, ErrNoLetter); gone {
+			return nil
+		}
+		return err
+	})
+	return gone, err
+}
+
+func findLetter(ctx context.Context, t *tx, id string) error {
+	err := ErrNoLetter
+	look := t.each(ctx, "SELECT 1 FROM dead_letters WHERE id = ?"+t.dialect.forUpdate, []any{id}, func(*sql.Rows) error {
+		err = nil
+		return nil
+	})
+	if look != nil {
+		return fmt.Errorf("look for dead letter %s: %w", id, look)
+	}
+	return err
 }
 
 func removeLetter(ctx context.Context, t *tx, id string) error {

@@ -27,6 +27,9 @@ func testDeadLetters(t *testing.T, open func(*testing.T) estest.Store) {
 		"leaves the outcome alone of a command that did not fail":   requeuesDecided,
 		"requeues an event, which has no outcome":                   requeuesEvent,
 		"lets one of 16 requeue a letter, which then is sent again": requeuesOnce,
+		"forgets a letter, and no other":                            forgetsLetter,
+		"does not forget a letter that was buried again":            keepsBuriedAgain,
+		"does not forget the letter of a command that failed again": keepsFailedAgain,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,66 +197,121 @@ func wantUnfinished(t *testing.T, s *sqlstore.Store, want ...string) {
 func requeuesFailed(t *testing.T, s *sqlstore.Store) {
 	id, other := acceptedAs(t, s, es.StatusFailed), acceptedAs(t, s, es.StatusFailed)
 	l, left := bury(t, s, letter("a", id)), bury(t, s, letter("b", other))
-	if err := s.Requeue(t.Context(), l); err != nil {
-		t.Fatal(err)
-	}
+	requeue(t, s, l, true)
 	wantLetters(t, s, left)
 	wantStatus(t, s, id, es.StatusPending)
 	wantStatus(t, s, other, es.StatusFailed)
 	wantUnfinished(t, s, id)
 
 	finish(t, s, id, es.StatusFailed) // it fails again, and another letter has not been buried yet
-	if err := s.Requeue(t.Context(), l); !errors.Is(err, sqlstore.ErrNoLetter) {
+	if _, err := s.Requeue(t.Context(), l); !errors.Is(err, sqlstore.ErrNoLetter) {
 		t.Errorf("requeuing what is no letter returned %v, want %v", err, sqlstore.ErrNoLetter)
 	}
 	wantStatus(t, s, id, es.StatusFailed)
 	wantUnfinished(t, s)
 	bury(t, s, l)
-	if err := s.Requeue(t.Context(), l); err != nil {
-		t.Fatal(err)
-	}
+	requeue(t, s, l, true)
 	finish(t, s, id, es.StatusSucceeded)
 	wantStatus(t, s, id, es.StatusSucceeded)
 	wantUnfinished(t, s)
 }
 
-// A command may come straight from the broker. Whoever requeues it publishes it.
+// requeue wants a letter to be requeued, and to be gone if its command is in the journal.
+func requeue(t *testing.T, s *sqlstore.Store, l sqlstore.DeadLetter, journaled bool) {
+	t.Helper()
+	if got, err := s.Requeue(t.Context(), l); err != nil || got != journaled {
+		t.Errorf("requeuing returned %v, %v, want %v for whether it was journaled", got, err, journaled)
+	}
+	want := sqlstore.ErrNoLetter
+	if !journaled {
+		want = nil
+	}
+	if _, err := s.DeadLetter(t.Context(), l.ID); !errors.Is(err, want) {
+		t.Errorf("reading the letter returned %v, want %v", err, want)
+	}
+}
+
+// A command may come from another store, or straight from the broker. Whoever requeues
+// it publishes it, and nobody else has it until then.
 func requeuesStranger(t *testing.T, s *sqlstore.Store) {
 	finish(t, s, "stranger", es.StatusFailed)
 	l := bury(t, s, letter("a", "stranger"))
-	if err := s.Requeue(t.Context(), l); err != nil {
-		t.Fatal(err)
+	for range 2 { // the second time because the first one ended before the message was published
+		requeue(t, s, l, false)
+		wantLetters(t, s, l)
+		if o, err := s.Outcome(t.Context(), "stranger"); !errors.Is(err, es.ErrUnknownCommand) {
+			t.Errorf("the outcome is %+v, %v, want none: it could not be carried out", o, err)
+		}
+		wantUnfinished(t, s)
 	}
-	if o, err := s.Outcome(t.Context(), "stranger"); !errors.Is(err, es.ErrUnknownCommand) {
-		t.Errorf("the outcome is %+v, %v, want none: it could not be carried out", o, err)
+	finish(t, s, "stranger", es.StatusSucceeded)
+	requeue(t, s, l, false)
+	wantStatus(t, s, "stranger", es.StatusSucceeded)
+	wantForgotten(t, s, l, true)
+	if _, err := s.Requeue(t.Context(), l); !errors.Is(err, sqlstore.ErrNoLetter) {
+		t.Errorf("requeuing what is no letter returned %v, want %v", err, sqlstore.ErrNoLetter)
 	}
-	wantUnfinished(t, s)
+}
+
+// wantForgotten wants a letter to be forgotten, or left alone.
+func wantForgotten(t *testing.T, s *sqlstore.Store, l sqlstore.DeadLetter, gone bool) {
+	t.Helper()
+	if got, err := s.Forget(t.Context(), l); err != nil || got != gone {
+		t.Errorf("forgetting returned %v, %v, want %v", got, err, gone)
+	}
+}
+
+func forgetsLetter(t *testing.T, s *sqlstore.Store) {
+	a, b := bury(t, s, letter("a", "m-1")), bury(t, s, letter("b", "m-1"))
+	wantForgotten(t, s, a, true)
+	wantLetters(t, s, b)
+	wantForgotten(t, s, a, true) // as somebody else has by then
+	wantLetters(t, s, b)
+}
+
+func keepsBuriedAgain(t *testing.T, s *sqlstore.Store) {
+	l := bury(t, s, letter("a", "m-1"))
+	again := l
+	again.DiedAt = died.Add(time.Microsecond)
+	bury(t, s, again)
+	wantForgotten(t, s, l, false)
+	wantLetters(t, s, again)
+	wantForgotten(t, s, again, true)
+	wantLetters(t, s)
+}
+
+// A letter may be requeued just before its command gets the outcome that belongs to it.
+func keepsFailedAgain(t *testing.T, s *sqlstore.Store) {
+	l := bury(t, s, letter("a", "stranger"))
+	requeue(t, s, l, false)
+	finish(t, s, "another", es.StatusFailed)
+	finish(t, s, "stranger", es.StatusFailed)
+	wantForgotten(t, s, l, false)
+	wantLetters(t, s, l)
+	requeue(t, s, l, false)
+	wantForgotten(t, s, l, true)
+	wantLetters(t, s)
+	wantStatus(t, s, "another", es.StatusFailed)
 }
 
 func requeuesDecided(t *testing.T, s *sqlstore.Store) {
 	for _, status := range []es.Status{es.StatusSucceeded, es.StatusRejected} {
 		id := acceptedAs(t, s, status)
-		if err := s.Requeue(t.Context(), bury(t, s, letter("a", id))); err != nil {
-			t.Fatal(err)
-		}
+		requeue(t, s, bury(t, s, letter("a", id)), true)
 		wantLetters(t, s)
 		wantStatus(t, s, id, status)
 		wantUnfinished(t, s)
 	}
 	id := acceptedAs(t, s, es.StatusPending)
-	if err := s.Requeue(t.Context(), bury(t, s, letter("a", id))); err != nil {
-		t.Fatal(err)
-	}
+	requeue(t, s, bury(t, s, letter("a", id)), true)
 	wantStatus(t, s, id, es.StatusPending)
 	wantUnfinished(t, s, id)
 }
 
 func requeuesEvent(t *testing.T, s *sqlstore.Store) {
 	l := bury(t, s, letter("a", "an event"))
-	if err := s.Requeue(t.Context(), l); err != nil {
-		t.Fatal(err)
-	}
-	wantLetters(t, s)
+	requeue(t, s, l, false)
+	wantLetters(t, s, l)
 	wantUnfinished(t, s)
 	if o, err := s.Outcome(t.Context(), "an event"); !errors.Is(err, es.ErrUnknownCommand) {
 		t.Errorf("the outcome is %+v, %v, want none", o, err)
@@ -263,7 +321,11 @@ func requeuesEvent(t *testing.T, s *sqlstore.Store) {
 func requeuesOnce(t *testing.T, s *sqlstore.Store) {
 	id := acceptedAs(t, s, es.StatusFailed)
 	l := bury(t, s, letter("a", id))
-	wantOneWinner(t, atOnce(16, func(int) error { return s.Requeue(t.Context(), l) }), sqlstore.ErrNoLetter)
+	errs := atOnce(16, func(int) error {
+		_, err := s.Requeue(t.Context(), l)
+		return err
+	})
+	wantOneWinner(t, errs, sqlstore.ErrNoLetter)
 	wantStatus(t, s, id, es.StatusPending)
 	wantUnfinished(t, s, id)
 }

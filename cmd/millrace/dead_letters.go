@@ -28,8 +28,9 @@ func deadLettersCommand() *cobra.Command {
 store keeps them until somebody requeues or discards them.
 
 To requeue one is right when the cause is gone. A command that was given up loses
-its outcome "failed" and is carried out once more. An event lets its handler catch
-up with the order: with that event and all later ones, in their order.`,
+its outcome "failed" and is carried out once more. If another store has sent it, the
+broker has to be there: its letter stays until the broker has it. An event lets its
+handler catch up with the order: with that event and all later ones, in their order.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(listLetters(), showLetter(),
@@ -161,24 +162,51 @@ func (l letters) choose(ctx context.Context, ids []string) ([]sqlstore.DeadLette
 	return chosen, nil
 }
 
-// requeue takes a letter out of the store and publishes its message again. A broker
-// that does not take it loses nothing: commands are sent again from the journal,
-// and handlers of events find in the feed what they have not seen.
+// requeue has the message of a letter handled again. Its command must have no outcome
+// when it is published, or its handler would find it decided.
+//
+// What the store has itself is not lost if the broker does not take it: commands are
+// sent again from the journal, and handlers of events find in the feed what they have
+// not seen. Of anything else, such as a command that another store has sent, the letter
+// is the only copy. It is there until the broker is answerable for the message.
 func (l letters) requeue(ctx context.Context, d sqlstore.DeadLetter) error {
-	if err := l.store.Requeue(ctx, d); err != nil {
+	journaled, err := l.store.Requeue(ctx, d)
+	if err != nil {
 		return err
 	}
-	if l.broker == nil {
+	err = l.publish(ctx, d)
+	if err != nil && !journaled && d.Topic != messages.EventsTopic {
+		return fmt.Errorf("it is still a dead letter, since the broker did not take it: %w", err)
+	}
+	if err != nil && l.broker != nil {
+		fmt.Fprintf(l.out, "%s will be handled later, since the broker did not take it: %v\n", d.ID, err)
+	}
+	gone := journaled
+	if !journaled {
+		if gone, err = l.store.Forget(ctx, d); err != nil {
+			return fmt.Errorf("its message is published, but it is still a dead letter: %w", err)
+		}
+	}
+	if !gone {
+		fmt.Fprintf(l.out, "%s has become a dead letter again\n", d.ID)
 		return nil
+	}
+	return l.takeDown(ctx, d)
+}
+
+// errElsewhere says that there is no way to publish a message.
+var errElsewhere = errors.New("the broker memory: is in another process; is MILLRACE_BROKER what the service has?")
+
+// publish gives the message of a letter back to the broker.
+func (l letters) publish(ctx context.Context, d sqlstore.DeadLetter) error {
+	if l.broker == nil {
+		return errElsewhere
 	}
 	m := buried(d)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	m.SetContext(ctx)
-	if err := l.broker.Publish(d.Topic, m); err != nil {
-		fmt.Fprintf(l.out, "%s will be handled later, since the broker did not take it: %v\n", d.ID, err)
-	}
-	return l.takeDown(ctx, d)
+	return l.broker.Publish(d.Topic, m)
 }
 
 // buried returns the message that a handler gave up on.

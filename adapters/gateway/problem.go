@@ -65,8 +65,8 @@ func newProblem(code, detail string) problem {
 }
 
 // refusal is the answer to a request that was declined for good.
-func refusal(code, key, reference string) problem {
-	p := newProblem(code, "this was declined and will not change")
+func refusal(code, why, key, reference string) problem {
+	p := newProblem(code, why)
 	p.Key, p.Reference = key, reference
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/millrace/millrace/app/process"
@@ -89,9 +90,7 @@ func objection(ctx context.Context, tx *sql.Tx, r Refund) (code string, err erro
 	if err != nil {
 		return "", err
 	}
-	var given int64
-	err = tx.QueryRowContext(ctx, "SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE charge_key = ? AND status = ?",
-		r.ChargeKey, StatusRefunded).Scan(&given)
+	given, err := given(ctx, tx, r.ChargeKey, math.MaxInt64)
 	switch {
 	case err != nil:
 		return "", err

@@ -142,7 +142,7 @@ func (s *Server) charge(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case c.Status == StatusDeclined:
-		return refusal(c.Code, c.Key, c.Reference)
+		return refusal(c.Code, c.whyDeclined(), c.Key, c.Reference)
 	case first && c.Method == TokenUnknown:
 		panic(http.ErrAbortHandler) // has the server cut the connection
 	case first && c.Method == TokenSlow:
@@ -174,7 +174,11 @@ func (s *Server) refund(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case refund.Status == StatusRefused:
-		return refusal(refund.Code, refund.Key, refund.Reference)
+		why, err := s.ledger.WhyRefused(r.Context(), refund)
+		if err != nil {
+			return err
+		}
+		return refusal(refund.Code, why, refund.Key, refund.Reference)
 	}
 	respond(w, http.StatusCreated, "application/json", refund)
 	return nil

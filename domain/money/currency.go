@@ -21,6 +21,23 @@ func IsCurrency(code string) bool {
 	return ok
 }
 
+var (
+	withoutDecimals = set("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF")
+	withThree       = set("BHD IQD JOD KWD LYD OMR TND")
+)
+
+// decimals returns how many digits there are behind the point in a currency, as
+// ISO 4217 says it.
+func decimals(code string) int {
+	if _, none := withoutDecimals[code]; none {
+		return 0
+	}
+	if _, three := withThree[code]; three {
+		return 3
+	}
+	return 2
+}
+
 func set(words string) map[string]struct{} {
 	m := map[string]struct{}{}
 	for _, w := range strings.Fields(words) {

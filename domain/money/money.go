@@ -26,6 +26,16 @@ func (m Money) Check(v *rule.Violations, at string) {
 	v.Require(IsCurrency(m.Currency), at+"/currency", "must be an ISO 4217 currency code")
 }
 
+// Decimal returns the money in words for people, such as "7.00 EUR".
+func (m Money) Decimal() string {
+	digits := decimals(m.Currency)
+	text := fmt.Sprintf("%0*d", digits+1, m.Amount)
+	if digits > 0 {
+		text = text[:len(text)-digits] + "." + text[len(text)-digits:]
+	}
+	return text + " " + m.Currency
+}
+
 // Times returns n times the money; ok is false when that is not from 0 to Max.
 func (m Money) Times(n int64) (product Money, ok bool) {
 	if n < 0 || m.Amount < 0 || m.Amount != 0 && n > Max/m.Amount {

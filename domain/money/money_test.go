@@ -123,3 +123,22 @@ func TestTwoCurrenciesDoNotAddUp(t *testing.T) {
 		}
 	}
 }
+
+func TestMoneyInWordsHasTheDecimalsOfItsCurrency(t *testing.T) {
+	t.Parallel()
+	for want, m := range map[string]money.Money{
+		"7.00 EUR":              {Amount: 700, Currency: "EUR"},
+		"0.05 EUR":              {Amount: 5, Currency: "EUR"},
+		"0.00 USD":              {Amount: 0, Currency: "USD"},
+		"1000 JPY":              {Amount: 1000, Currency: "JPY"},
+		"0 KRW":                 {Amount: 0, Currency: "KRW"},
+		"1.050 KWD":             {Amount: 1050, Currency: "KWD"},
+		"90071992547409.91 EUR": {Amount: money.Max, Currency: "EUR"},
+		"9007199254740.991 BHD": {Amount: money.Max, Currency: "BHD"},
+		"9007199254740991 XOF":  {Amount: money.Max, Currency: "XOF"},
+	} {
+		if got := m.Decimal(); got != want {
+			t.Errorf("%d minor units of %s are %q, want %q", m.Amount, m.Currency, got, want)
+		}
+	}
+}

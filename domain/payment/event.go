@@ -72,18 +72,19 @@ type RefundRequested struct {
 	At        time.Time   `json:"at"`
 }
 
-// Refunded says that an amount was given back.
+// Refunded says that an amount was given back. After RefundRefused for the same refund
+// it says that this was done by other means than the gateway's.
 type Refunded struct {
 	PaymentID ID          `json:"payment_id"`
 	OrderID   string      `json:"order_id"`
 	RefundID  string      `json:"refund_id"`
 	Amount    money.Money `json:"amount"`
-	Reference string      `json:"gateway_reference"` // what the gateway calls the refund
+	Reference string      `json:"gateway_reference"` // what the gateway calls the refund, or where else the money can be found
 	At        time.Time   `json:"at"`
 }
 
 // RefundRefused says that the gateway would not give an amount back, and why. It can
-// be asked again, as another refund.
+// be asked again, as another refund, or be given back by other means.
 type RefundRefused struct {
 	PaymentID ID          `json:"payment_id"`
 	OrderID   string      `json:"order_id"`

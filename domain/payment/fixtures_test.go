@@ -49,6 +49,11 @@ func refused(refund string, amount money.Money) payment.Event {
 	return payment.RefundRefused{PaymentID: "p-1", OrderID: "o-1", RefundID: refund, Amount: amount, Reason: "account_closed", At: noon}
 }
 
+// settled is what happens to a refund that was refused.
+func settled(refund string, amount money.Money) payment.Event {
+	return payment.Refunded{PaymentID: "p-1", OrderID: "o-1", RefundID: refund, Amount: amount, Reference: "transfer-1", At: noon}
+}
+
 // decision is a command with its arguments filled in.
 type decision = func(payment.Payment) ([]payment.Event, error)
 

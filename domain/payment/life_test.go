@@ -29,6 +29,7 @@ type life struct {
 	asked    map[string]int64 // the refunds that were asked for
 	given    map[string]bool  // of those, the ones that were given
 	refused  map[string]bool  // and those that were refused
+	settled  map[string]bool  // and of these the ones that were given by other means
 }
 
 // done is a command that was carried out.
@@ -44,7 +45,7 @@ func TestNoSequenceOfCommandsBreaksAPayment(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := &life{
 			codec: codec, states: []payment.Payment{{}},
-			asked: map[string]int64{}, given: map[string]bool{}, refused: map[string]bool{},
+			asked: map[string]int64{}, given: map[string]bool{}, refused: map[string]bool{}, settled: map[string]bool{},
 		}
 		price := prices.Draw(t, "price")
 		// Most lives begin with money, or there would be none to give back for long.
@@ -72,7 +73,7 @@ func TestNoSequenceOfCommandsBreaksAPayment(t *testing.T) {
 func anyCommand(t *rapid.T, price money.Money) (string, decision) {
 	name := rapid.SampledFrom([]string{
 		"debit", "debit otherwise", "call off", "call off otherwise", "confirm debit", "decline debit",
-		"refund", "refund", "refund all", "confirm refund", "refuse refund",
+		"refund", "refund", "refund all", "confirm refund", "refuse refund", "settle refund",
 	}).Draw(t, "command")
 	id := rapid.SampledFrom([]string{"r-1", "r-2", "r-3", "r-4"}).Draw(t, "refund")
 	amount := money.Money{
@@ -85,6 +86,7 @@ func anyCommand(t *rapid.T, price money.Money) (string, decision) {
 		"confirm debit": confirmDebit(), "decline debit": declineDebit(),
 		"refund": refund(id, amount), "refund all": refund(id, all),
 		"confirm refund": confirmRefund(id), "refuse refund": refuseRefund(id),
+		"settle refund": settleRefund(id),
 	}[name]
 }
 
@@ -152,6 +154,9 @@ func (l *life) book(e payment.Event) string {
 		l.asked[e.RefundID] = e.Amount.Amount
 		return same(e.Amount, money.Money{Amount: e.Amount.Amount, Currency: l.price.Currency})
 	case payment.Refunded:
+		if l.refused[e.RefundID] {
+			return l.settle(e)
+		}
 		return l.answer(l.given, e.RefundID, e.Amount)
 	case payment.RefundRefused:
 		return l.answer(l.refused, e.RefundID, e.Amount)
@@ -169,6 +174,16 @@ func (l *life) answer(with map[string]bool, id string, amount money.Money) strin
 	return same(amount, money.Money{Amount: due, Currency: l.price.Currency})
 }
 
+// settle enters that money went back by other means, after the gateway would not give it.
+func (l *life) settle(e payment.Refunded) string {
+	due := l.asked[e.RefundID]
+	if l.settled[e.RefundID] || due > l.left() {
+		return fmt.Sprintf("%d settled, of %d", due, l.left())
+	}
+	l.settled[e.RefundID] = true
+	return same(e.Amount, money.Money{Amount: due, Currency: l.price.Currency})
+}
+
 func same(got, want money.Money) string {
 	if got != want {
 		return fmt.Sprintf("%v moved, want %v", got, want)
@@ -180,7 +195,7 @@ func same(got, want money.Money) string {
 func (l *life) left() int64 {
 	left := l.taken
 	for id, amount := range l.asked {
-		if !l.refused[id] {
+		if !l.refused[id] || l.settled[id] {
 			left -= amount
 		}
 	}
@@ -192,8 +207,10 @@ func (l *life) left() int64 {
 // history as it is stored, the old states included.
 func (l *life) check(t *rapid.T) {
 	var back int64
-	for id := range l.given {
-		back += l.asked[id]
+	for _, gone := range []map[string]bool{l.given, l.settled} {
+		for id := range gone {
+			back += l.asked[id]
+		}
 	}
 	if back > l.taken {
 		t.Fatalf("%d of %d were given back: %+v", back, l.taken, l.history)
@@ -224,7 +241,7 @@ func (l *life) check(t *rapid.T) {
 func (l *life) checkLeft(t *rapid.T) {
 	left := money.Money{Amount: l.left(), Currency: l.price.Currency}
 	rest, err := l.now().Refund("r-rest", all, "no oven", later)
-	standing := len(l.asked) > len(l.refused)
+	standing := len(l.asked)+len(l.settled) > len(l.refused)
 	switch {
 	case left.Amount == 0 && standing:
 		if !errors.Is(err, payment.ErrNothingLeft) {
@@ -244,9 +261,9 @@ func (l *life) checkLeft(t *rapid.T) {
 // to two states that know nothing of each other.
 func TestEvolveLeavesTheStateBeforeAsItWas(t *testing.T) {
 	t.Parallel()
-	history := happened(requested, debited, asked("r-1", four))
+	history := happened(requested, debited, asked("r-1", four), asked("r-0", euros(100)), refused("r-0", euros(100)))
 	before, kept := es.Fold(payment.Payment{}, history...), es.Fold(payment.Payment{}, history...)
-	for _, e := range []payment.Event{asked("r-2", six), givenBack("r-1", four), refused("r-1", four)} {
+	for _, e := range []payment.Event{asked("r-2", six), givenBack("r-1", four), refused("r-1", four), settled("r-0", euros(100))} {
 		if after := before.Evolve(e); reflect.DeepEqual(after, before) {
 			t.Errorf("%T changed nothing", e)
 		}

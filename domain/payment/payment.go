@@ -45,8 +45,9 @@ type Payment struct {
 
 // refund is a part of the amount that was asked back.
 type refund struct {
-	amount int64 // in the currency of the payment
-	status refundStatus
+	amount    int64 // in the currency of the payment
+	status    refundStatus
+	reference string // of how the money was given back
 }
 
 // refundStatus is where a refund is.
@@ -56,6 +57,7 @@ const (
 	refundOpen    refundStatus = "requested" // the gateway has not answered yet
 	refundGiven   refundStatus = "refunded"
 	refundRefused refundStatus = "refused" // what it asked for is left again
+	refundSettled refundStatus = "settled" // refused, and given back by other means after that
 )
 
 // What a payment can say no to.
@@ -71,6 +73,7 @@ var (
 	ErrRefundExists   = rule.No("refund_exists", "the refund was asked for with another amount before")
 	ErrRefundUnknown  = rule.No("refund_unknown", "nobody asked for this refund")
 	ErrRefundAnswered = rule.No("refund_answered", "the refund has been answered otherwise")
+	ErrRefundOpen     = rule.No("refund_open", "the gateway has not answered yet and may still make the refund")
 )
 
 // Evolve returns the payment after an event. It checks no rules and cannot fail,
@@ -87,12 +90,17 @@ func (p Payment) Evolve(e Event) Payment {
 		p.id, p.status, p.order, p.method, p.amount, p.off = e.PaymentID, StatusDeclined, e.OrderID, e.Method, e.Amount, true
 	case RefundRequested:
 		p.left -= e.Amount.Amount
-		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundOpen})
+		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundOpen, ""})
 	case Refunded:
-		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundGiven})
+		given := refund{e.Amount.Amount, refundGiven, e.Reference}
+		if p.refunds[e.RefundID].status == refundRefused {
+			p.left -= e.Amount.Amount
+			given.status = refundSettled
+		}
+		p.refunds = with(p.refunds, e.RefundID, given)
 	case RefundRefused:
 		p.left += e.Amount.Amount
-		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundRefused})
+		p.refunds = with(p.refunds, e.RefundID, refund{e.Amount.Amount, refundRefused, ""})
 	}
 	return p
 }

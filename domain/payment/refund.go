@@ -62,10 +62,41 @@ func (p Payment) RefuseRefund(id, reason string, at time.Time) ([]Event, error) 
 	return []Event{RefundRefused{PaymentID: p.id, OrderID: p.order, RefundID: id, Amount: amount, Reason: reason, At: at}}, nil
 }
 
-// answer tells whether a refund can have an answer, and what it is about; again is
-// true when it has had this one before.
+// SettleRefund records that the money of a refund that was refused was given back by
+// other means, such as a bank transfer, and under which reference. It can be as long as
+// nobody else has asked for the money. To record it once more with the same reference
+// changes nothing.
+func (p Payment) SettleRefund(id, reference string, at time.Time) ([]Event, error) {
+	r, asked := p.refunds[id]
+	given := r.status == refundGiven || r.status == refundSettled
+	if given && r.reference == reference {
+		return nil, nil
+	}
+	if err := CheckSettlement(reference); err != nil {
+		return nil, err
+	}
+	switch {
+	case p.status == "":
+		return nil, ErrNotFound
+	case !asked:
+		return nil, ErrRefundUnknown
+	case given:
+		return nil, ErrRefundAnswered
+	case r.status == refundOpen:
+		return nil, ErrRefundOpen
+	case r.amount > p.left || p.left == 0 && p.askedBack():
+		return nil, ErrTooMuch
+	}
+	return []Event{Refunded{PaymentID: p.id, OrderID: p.order, RefundID: id, Amount: p.money(r.amount), Reference: reference, At: at}}, nil
+}
+
+// answer tells whether a refund can have an answer of the gateway, and what it is about;
+// again is true when it has had this one before.
 func (p Payment) answer(id string, a refundStatus) (amount money.Money, again bool, err error) {
 	r, asked := p.refunds[id]
+	if r.status == refundSettled {
+		r.status = refundRefused // which is what the gateway has said
+	}
 	switch {
 	case p.status == "":
 		return money.Money{}, false, ErrNotFound

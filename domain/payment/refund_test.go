@@ -22,6 +22,12 @@ func refuseRefund(id string) decision {
 	return func(p payment.Payment) ([]payment.Event, error) { return p.RefuseRefund(id, "account_closed", later) }
 }
 
+func settleRefund(id string) decision { return settleRefundAs(id, "transfer-1") }
+
+func settleRefundAs(id, reference string) decision {
+	return func(p payment.Payment) ([]payment.Event, error) { return p.SettleRefund(id, reference, later) }
+}
+
 func TestRefund(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -151,6 +157,73 @@ func TestRefuseRefund(t *testing.T) {
 	})
 	refusals(t, refuseRefund("r-1"), append(unanswerable(),
 		refusal{"once it was given", happened(requested, debited, asked("r-1", ten), givenBack("r-1", ten)), payment.ErrRefundAnswered}))
+}
+
+func TestSettleRefund(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		history []payment.Event
+		want    money.Money
+	}{
+		"all of what was taken":              {happened(requested, debited, asked("r-1", ten), refused("r-1", ten)), ten},
+		"a part":                             {happened(requested, debited, asked("r-1", four), refused("r-1", four)), four},
+		"a part while the rest is under way": {happened(requested, debited, asked("r-1", four), refused("r-1", four), asked("r-2", six)), four},
+		"all of it when others were refused": {happened(requested, debited, asked("r-1", ten), refused("r-1", ten), asked("r-2", ten), refused("r-2", ten)), ten},
+		"nothing for a free order":           {happened(freeRequested, freeDebited, asked("r-1", free), refused("r-1", free)), free},
+		"what is left once a part was settled": {
+			happened(requested, debited, asked("r-0", four), refused("r-0", four), settled("r-0", four), asked("r-1", six), refused("r-1", six)), six,
+		},
+	} {
+		t.Run("records that "+name+" was given back", func(t *testing.T) {
+			t.Parallel()
+			given(t, test.history...).When(settleRefund("r-1")).
+				Then(payment.Refunded{PaymentID: "p-1", OrderID: "o-1", RefundID: "r-1", Amount: test.want, Reference: "transfer-1", At: later})
+		})
+	}
+	whole := happened(requested, debited, asked("r-1", ten))
+	over := append(whole[:3:3], refused("r-1", ten), settled("r-1", ten))
+	repetitions(t, settleRefund("r-1"), map[string][]payment.Event{
+		"once it was settled":                             over,
+		"once it was settled and the rest was asked back": happened(requested, debited, asked("r-1", four), refused("r-1", four), settled("r-1", four), asked("r-2", six)),
+	})
+	repetitions(t, settleRefundAs("r-1", "re-1"), map[string][]payment.Event{"once the gateway says the same": append(whole[:3:3], givenBack("r-1", ten))})
+	refusals(t, settleRefund("r-1"), append(unanswerable(),
+		refusal{"while the gateway has not answered", whole, payment.ErrRefundOpen},
+		refusal{"once the gateway gave it", append(whole[:3:3], givenBack("r-1", ten)), payment.ErrRefundAnswered},
+		refusal{"while another one asks for it", append(whole[:3:3], refused("r-1", ten), asked("r-2", ten)), payment.ErrTooMuch},
+		refusal{"while another one asks for a cent of it", append(whole[:3:3], refused("r-1", ten), asked("r-2", euros(1))), payment.ErrTooMuch},
+		refusal{"once another one gave it", append(whole[:3:3], refused("r-1", ten), asked("r-2", ten), givenBack("r-2", ten)), payment.ErrTooMuch},
+		refusal{"once another one was settled", append(whole[:3:3], refused("r-1", ten), asked("r-2", ten), refused("r-2", ten), settled("r-2", ten)), payment.ErrTooMuch},
+		refusal{"while another one asks for nothing of a free order",
+			happened(freeRequested, freeDebited, asked("r-1", free), refused("r-1", free), asked("r-2", free)), payment.ErrTooMuch},
+	))
+	refusals(t, settleRefundAs("r-1", "transfer-2"), []refusal{{"with another reference", over, payment.ErrRefundAnswered}})
+	// The gateway has answered before the money went another way, and may say so again.
+	repetitions(t, refuseRefund("r-1"), map[string][]payment.Event{"once it was refused and settled": over})
+	refusals(t, confirmRefund("r-1"), []refusal{{"once it was refused and settled", over, payment.ErrRefundAnswered}})
+	refusals(t, refund("r-2", all), []refusal{{"once all of it was settled", over, payment.ErrNothingLeft}})
+}
+
+func TestSettleRefundSaysWhereTheMoneyWent(t *testing.T) {
+	t.Parallel()
+	for reference, detail := range map[string]string{
+		"": "must not be blank", " \u3000": "must not be blank", strings.Repeat("é", 201): "must have 1 to 200 characters",
+		"x": "", strings.Repeat("é", 200): "",
+	} {
+		var want error
+		if detail != "" {
+			want = rule.Wrong("invalid_request", "/reference", detail)
+		}
+		if err := payment.CheckSettlement(reference); !reflect.DeepEqual(err, want) {
+			t.Errorf("%.20q is %v, want %v", reference, err, want)
+		}
+		if detail == "" {
+			continue
+		}
+		for _, history := range [][]payment.Event{nil, {requested, debited}, {requested, debited, asked("r-1", ten), refused("r-1", ten)}} {
+			given(t, history...).When(settleRefundAs("r-1", reference)).ThenRejected(want.(rule.Invalid))
+		}
+	}
 }
 
 // unanswerable are the payments that nobody asked for the refund r-1.

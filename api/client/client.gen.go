@@ -589,10 +589,11 @@ type Refund struct {
 	// Amount An amount of money, exact to the minor unit.
 	Amount Money `json:"amount"`
 
-	// AnsweredAt When the gateway's answer was recorded. Absent before that.
+	// AnsweredAt When the gateway's answer was recorded, or after a refusal that the money went back by other means. Absent before that.
 	AnsweredAt *time.Time `json:"answered_at,omitempty"`
 
-	// GatewayReference What the gateway calls the refund. Absent before it was made.
+	// GatewayReference What the gateway calls the refund. With a `refuse_reason` it is where else the money went, such as a bank
+	// transfer. Absent before it was made.
 	GatewayReference *string `json:"gateway_reference,omitempty"`
 
 	// ID A UUID in its canonical form with hyphens.
@@ -603,7 +604,7 @@ type Refund struct {
 	// Reason Why the amount was asked back.
 	Reason string `json:"reason"`
 
-	// RefuseReason Why the gateway would not give it back.
+	// RefuseReason Why the gateway would not give it back. It stays when the money went back by other means.
 	RefuseReason *string `json:"refuse_reason,omitempty"`
 
 	// RequestedAt When the amount was asked back.

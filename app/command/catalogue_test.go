@@ -68,6 +68,7 @@ var written = map[string]command.Command{
 	},
 	"payment.confirm_refund.v1": command.ConfirmRefund{Payment: paymentID, Refund: "refund-1", Reference: "re-1"},
 	"payment.refuse_refund.v1":  command.RefuseRefund{Payment: paymentID, Refund: "refund-1", Reason: "account_closed"},
+	"payment.settle_refund.v1":  command.SettleRefund{Payment: paymentID, Refund: "refund-1", Reference: "transfer-1"},
 
 	"ticket.open.v1":     command.OpenTicket{Ticket: ticketID, Order: string(id), Items: items},
 	"ticket.accept.v1":   command.AcceptTicket{Ticket: ticketID},

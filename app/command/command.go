@@ -46,7 +46,8 @@ func ForOrders() []Decider[order.Order, order.Event] {
 // ForPayments lists every command for a payment, once.
 func ForPayments() []Decider[payment.Payment, payment.Event] {
 	return []Decider[payment.Payment, payment.Event]{
-		Debit{}, CallOffPayment{}, ConfirmDebit{}, DeclineDebit{}, Refund{}, ConfirmRefund{}, RefuseRefund{},
+		Debit{}, CallOffPayment{}, ConfirmDebit{}, DeclineDebit{},
+		Refund{}, ConfirmRefund{}, RefuseRefund{}, SettleRefund{},
 	}
 }
 

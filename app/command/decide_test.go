@@ -79,6 +79,7 @@ func TestEveryCommandForAPaymentHandsOnAllItSays(t *testing.T) {
 		asked     = payment.RefundRequested{PaymentID: paymentID, OrderID: of, RefundID: "refund-1", Amount: part, Reason: "no oven", At: noon}
 		refunded  = payment.Refunded{PaymentID: paymentID, OrderID: of, RefundID: "refund-1", Amount: part, Reference: "re-1", At: noon}
 		refused   = payment.RefundRefused{PaymentID: paymentID, OrderID: of, RefundID: "refund-1", Amount: part, Reason: "account_closed", At: noon}
+		settled   = payment.Refunded{PaymentID: paymentID, OrderID: of, RefundID: "refund-1", Amount: part, Reference: "transfer-1", At: noon}
 	)
 	decides(t, command.ForPayments(), map[string]scenario[payment.Event]{
 		"payment.debit":          {nil, []payment.Event{requested}},
@@ -88,6 +89,7 @@ func TestEveryCommandForAPaymentHandsOnAllItSays(t *testing.T) {
 		"payment.refund":         {[]payment.Event{requested, debited}, []payment.Event{asked}},
 		"payment.confirm_refund": {[]payment.Event{requested, debited, asked}, []payment.Event{refunded}},
 		"payment.refuse_refund":  {[]payment.Event{requested, debited, asked}, []payment.Event{refused}},
+		"payment.settle_refund":  {[]payment.Event{requested, debited, asked, refused}, []payment.Event{settled}},
 	})
 }
 
@@ -114,6 +116,7 @@ func TestCommandsCheckWhatPeopleWrite(t *testing.T) {
 		"order.complete":                command.CompleteOrder{Order: id, DeliveredAt: noon.AddDate(10_000, 0, 0)},
 		"order.cancel":                  command.CancelOrder{Order: id},
 		"payment.refund":                command.Refund{Payment: paymentID, Refund: "refund-1"},
+		"payment.settle_refund":         command.SettleRefund{Payment: paymentID, Refund: "refund-1"},
 		"ticket.reject":                 command.RejectTicket{Ticket: ticketID},
 	}
 	for _, c := range written {

@@ -13,7 +13,7 @@ const commandsPath = "/admin/commands/"
 
 // showOutcome answers what became of a command, in the words of the public contract.
 func (c Config) showOutcome(w http.ResponseWriter, r *http.Request) {
-	id, err := httpkit.ReadID(chi.URLParam(r, "id"))
+	id, err := httpkit.ReadID("id", chi.URLParam(r, "id"))
 	var found httpkit.Found
 	if err == nil {
 		found, err = c.Outcomes.Find(r.Context(), id)

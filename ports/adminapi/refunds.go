@@ -38,18 +38,22 @@ func refundSchema() *openapi3.Schema {
 	return body
 }
 
-// mountRefunds lets operators give back what was taken by a payment.
+// mountRefunds lets operators give back what was taken by a payment, and say that it was
+// given back when the gateway would not do it.
 func mountRefunds(r chi.Router, writes *httpkit.Writes, log *slog.Logger) {
-	schema := refundSchema()
-	r.Post("/admin/payments/{id}/refunds", func(w http.ResponseWriter, r *http.Request) {
-		if err := giveBack(writes, schema, w, r); err != nil {
-			httpkit.Fail(log, w, r, err)
-		}
-	})
+	post := func(path string, schema *openapi3.Schema, do func(*httpkit.Writes, *openapi3.Schema, http.ResponseWriter, *http.Request) error) {
+		r.Post(path, func(w http.ResponseWriter, r *http.Request) {
+			if err := do(writes, schema, w, r); err != nil {
+				httpkit.Fail(log, w, r, err)
+			}
+		})
+	}
+	post("/admin/payments/{id}/refunds", refundSchema(), giveBack)
+	post("/admin/payments/{id}/refunds/{refund}/settle", settlementSchema(), settle)
 }
 
 func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWriter, r *http.Request) error {
-	id, err := httpkit.ReadID(chi.URLParam(r, "id"))
+	id, err := httpkit.ReadID("id", chi.URLParam(r, "id"))
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ var statuses = map[string]int{
 	"order_not_found":        http.StatusNotFound,
 	"payment_not_found":      http.StatusNotFound,
 	"ticket_not_found":       http.StatusNotFound,
+	"refund_unknown":         http.StatusNotFound,
 	"version_not_found":      http.StatusNotFound,
 	"command_not_found":      http.StatusNotFound,
 	"method_not_allowed":     http.StatusMethodNotAllowed,

@@ -61,11 +61,11 @@ var (
 	participant = regexp.MustCompile(`^(?:` + payment.Category + `|` + ticket.Category + `)-` + idForm + `$`)
 )
 
-// ReadID reads the id in a path, which may be in capitals.
-func ReadID(text string) (string, error) {
+// ReadID reads the id that a path has under a name. It may be in capitals.
+func ReadID(name, text string) (string, error) {
 	id := strings.ToLower(text)
 	if !CanonicalID(id) {
-		return "", BadParameter("/path/id", notUUID)
+		return "", BadParameter("/path/"+name, notUUID)
 	}
 	return id, nil
 }

@@ -93,6 +93,7 @@ var effects = map[string][]string{
 	"payment.refund":                {"payment.refund_requested"},
 	"payment.confirm_refund":        {"payment.refunded"},
 	"payment.refuse_refund":         {"payment.refund_refused"},
+	"payment.settle_refund":         {"payment.refunded"},
 	"ticket.open":                   {"ticket.opened"},
 	"ticket.accept":                 {"ticket.accepted"},
 	"ticket.reject":                 {"ticket.rejected"},

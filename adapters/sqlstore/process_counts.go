@@ -14,8 +14,14 @@ type ProcessCounts struct {
 	Overdue  int // have a timer that should have fired
 }
 
-// Counts counts processes, those as overdue that have a timer from before a time. It
-// reads those that are not done, and of the others nothing but overdue timers.
+// wishesEnd is a due_at that no wish to retry gets to: see es.Retry. Every other timer
+// is due later.
+const wishesEnd = 1_000_000_000_000
+
+// Counts counts processes, those as overdue that have a timer from before a time. A wish
+// to retry has no such time; it is overdue when nothing happened to the process since.
+//
+// It reads processes that are not done, and of the others nothing but overdue timers.
 func (p Processes[S]) Counts(ctx context.Context, overdue time.Time) (ProcessCounts, error) {
 	var n ProcessCounts
 	err := p.Store.queryRow(ctx, "SELECT COUNT(*), COUNT(CASE WHEN trouble <> '' THEN 1 END) FROM processes"+
@@ -23,8 +29,9 @@ func (p Processes[S]) Counts(ctx context.Context, overdue time.Time) (ProcessCou
 	if err != nil {
 		return ProcessCounts{}, fmt.Errorf("count open processes of %s: %w", p.Name, err)
 	}
+	before := ceilMicro(overdue)
 	err = p.Store.queryRow(ctx, "SELECT COUNT(*) FROM processes"+fmt.Sprintf(p.Store.dialect.through, "processes_due")+
-		" WHERE name = ? AND due_at < ?", []any{p.Name, ceilMicro(overdue)}, &n.Overdue)
+		" WHERE name = ? AND due_at < ? AND (due_at >= ? OR updated_at < ?)", []any{p.Name, before, int64(wishesEnd), before}, &n.Overdue)
 	if err != nil {
 		return ProcessCounts{}, fmt.Errorf("count overdue processes of %s: %w", p.Name, err)
 	}

@@ -54,7 +54,12 @@ func countsProcesses(t *testing.T, s *sqlstore.Store) {
 
 	move("checkout", "1", 1, es.Standing{Done: true})
 	move("checkout", "2", 1, es.Standing{Waits: "for the customer"})
-	want("in the end", "checkout", later.Add(time.Hour), sqlstore.ProcessCounts{Open: 2, Troubled: 1, Overdue: 2})
+	if err := retryRaw(t, s, "2"); err != nil {
+		t.Fatal(err)
+	}
+	want("when one is to retry", "checkout", time.Now().Add(-time.Minute), sqlstore.ProcessCounts{Open: 2, Troubled: 1})
+	want("when it should have long since", "checkout", time.Now().Add(time.Minute), sqlstore.ProcessCounts{Open: 2, Troubled: 1, Overdue: 1})
+	want("in the end", "checkout", later.Add(time.Hour), sqlstore.ProcessCounts{Open: 2, Troubled: 1, Overdue: 3})
 }
 
 func TestSQLiteCountsNoProcessesWithoutTheStore(t *testing.T) {

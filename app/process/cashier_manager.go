@@ -33,7 +33,7 @@ const manyAttempts = 5
 // the process may have died after it asked and before it could say so.
 func NewCashier(till Till) es.Process[Cashier] {
 	return es.Process[Cashier]{
-		Name: "cashier",
+		Name: CashierName,
 		Events: types(payment.DebitRequested{}, payment.Debited{}, payment.Declined{},
 			payment.RefundRequested{}, payment.Refunded{}, payment.RefundRefused{}),
 		New:      func(id string) Cashier { return Cashier{Payment: payment.ID(id)} },

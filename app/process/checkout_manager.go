@@ -32,7 +32,7 @@ func paymentTimer(id payment.ID) string { return "payment " + string(id) }
 // restaurant's promise, or gives the money back.
 func NewCheckout(patience Patience) es.Process[Checkout] {
 	return es.Process[Checkout]{
-		Name: checkoutName,
+		Name: CheckoutName,
 		Events: types(
 			order.Submitted{}, order.PaymentRequested{}, order.Paid{}, order.PaymentFailed{}, order.Approved{},
 			order.Rejected{}, order.Canceled{}, order.Refunded{}, order.Shipped{},
@@ -53,14 +53,11 @@ func NewCheckout(patience Patience) es.Process[Checkout] {
 // Subject tells by the name of a process manager which of its processes an event of a
 // stream belongs to.
 func Subject(manager string, s es.Stream, e es.Event) string {
-	if manager == checkoutName {
+	if manager == CheckoutName {
 		return subject(s, e)
 	}
 	return s.ID()
 }
-
-// checkoutName is what the manager of checkouts is called.
-const checkoutName = "checkout"
 
 // subject is the order that an event is about.
 func subject(s es.Stream, e es.Event) string {

@@ -57,7 +57,7 @@ func (r HouseRule) judge(items []ticket.Item) (reason string, rejected bool) {
 // NewKitchen returns the process that answers tickets by a rule.
 func NewKitchen(rule HouseRule) es.Process[Kitchen] {
 	return es.Process[Kitchen]{
-		Name:    "kitchen",
+		Name:    KitchenName,
 		Events:  types(ticket.Opened{}, ticket.Accepted{}, ticket.Rejected{}, ticket.Withdrawn{}),
 		New:     func(id string) Kitchen { return Kitchen{Ticket: ticket.ID(id)} },
 		Subject: func(s es.Stream, _ es.Event) string { return s.ID() },

@@ -13,6 +13,14 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
+// The names of the processes of each kind: of their rows in the store, and what
+// operators call them.
+const (
+	CheckoutName = "checkout"
+	CashierName  = "cashier"
+	KitchenName  = "kitchen"
+)
+
 // Catalogue lists every event that a process may see, once.
 func Catalogue() []es.Event {
 	var all []es.Event

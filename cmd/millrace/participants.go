@@ -12,7 +12,21 @@ import (
 	"github.com/millrace/millrace/domain/payment"
 	"github.com/millrace/millrace/domain/ticket"
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/ports/adminapi"
 )
+
+// managers are all process managers, and which of them this process runs.
+func (c *config) managers() []adminapi.Manager {
+	all := []adminapi.Manager{
+		{Name: process.CheckoutName, Role: "processes"},
+		{Name: process.CashierName, Role: "payments"},
+		{Name: process.KitchenName, Role: "restaurant"},
+	}
+	for i, m := range all {
+		all[i].Here = c.has(m.Role)
+	}
+	return all
+}
 
 // addProcesses brings orders to their end.
 func (a *assembly) addProcesses() error {

@@ -92,12 +92,17 @@ func listProcesses() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List processes, newest first", Args: cobra.NoArgs}
 	c.storeFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&stuck, "stuck", false, "only those that do not get on")
-	cmd.Flags().StringVar(&q.Name, "name", "", "only those of one process manager")
+	cmd.Flags().StringVar(&q.Name, "name", "", "only those of one process manager: checkout, cashier or kitchen")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one process a line")
 	cmd.Flags().IntVar(&q.Limit, "limit", 1000, "the most processes to list")
 	cmd.RunE = withWard(&c, func(ctx context.Context, w ward, _ []string) error {
 		if q.Limit < 1 {
 			return fmt.Errorf("--limit=%d: want at least 1", q.Limit)
+		}
+		if cmd.Flags().Changed("name") {
+			if err := adminapi.CheckManager(c.managers(), q.Name); err != nil {
+				return fmt.Errorf("--name=%q: %w", q.Name, err)
+			}
 		}
 		rows, err := w.list(ctx, q, stuck)
 		if err != nil {

@@ -249,6 +249,8 @@ func TestProcessesThatCannotBeFound(t *testing.T) {
 		"retried with two choices": {[]string{"retry", "--stuck", "order-3"}, "want the ids of processes, or --stuck"},
 		"listed with one":          {[]string{"list", "order-3"}, "unknown command"},
 		"listed without any":       {[]string{"list", "--limit=0"}, "--limit=0"},
+		"listed of no manager":     {[]string{"list", "--name", "chekout"}, `--name="chekout": must be checkout, cashier or kitchen`},
+		"listed without a manager": {[]string{"list", "--name="}, "must be checkout, cashier or kitchen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, exit := r.line(test.args...)
@@ -269,6 +271,12 @@ func TestProcessesSaysWhatItCanDo(t *testing.T) {
 	for _, command := range []string{"list", "show", "retry"} {
 		if !strings.Contains(stdout, "\n  "+command+" ") {
 			t.Errorf("the help does not mention %s:\n%s", command, stdout)
+		}
+	}
+	stdout, _, _ = run(t, nil, "processes", "list", "--help")
+	for _, m := range (&config{}).managers() {
+		if !strings.Contains(stdout, m.Name) {
+			t.Errorf("the help of list does not mention %s:\n%s", m.Name, stdout)
 		}
 	}
 }

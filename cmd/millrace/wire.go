@@ -92,9 +92,10 @@ func assemble(ctx context.Context, c config, log *slog.Logger, store *sqlstore.S
 	ops := adminapi.Config{
 		Metrics: a.metrics.registry, Ready: a.check, Writes: a.writes, Outcomes: a.knownOutcomes(), Log: a.log,
 		Processes: rows, Retry: retryProcess(store), Now: time.Now,
+		Managers: c.managers(), Roles: c.Roles,
 	}
 	if a.gateway != nil {
-		ops.Gateway = a.gateway.Handler()
+		ops.Gateway, ops.GatewayAt = a.gateway.Handler(), gateway.Shown(c.gatewayAddress())
 	}
 	a.admin = adminapi.New(ops)
 	return a.millrace, nil

@@ -12,16 +12,14 @@ import (
 const commandsPath = "/admin/commands/"
 
 // showOutcome answers what became of a command, in the words of the public contract.
-func (c Config) showOutcome(w http.ResponseWriter, r *http.Request) {
+func (c Config) showOutcome(w http.ResponseWriter, r *http.Request) error {
 	id, err := httpkit.ReadID("id", chi.URLParam(r, "id"))
-	var found httpkit.Found
-	if err == nil {
-		found, err = c.Outcomes.Find(r.Context(), id)
-	}
-	if err == nil {
-		err = found.Send(w)
-	}
 	if err != nil {
-		httpkit.Fail(c.Log, w, r, err)
+		return err
 	}
+	found, err := c.Outcomes.Find(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return found.Send(w)
 }

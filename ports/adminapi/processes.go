@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,13 +14,14 @@ import (
 
 	"github.com/millrace/millrace/app/query"
 	"github.com/millrace/millrace/internal/es"
+	"github.com/millrace/millrace/ports/httpkit"
 )
 
 // processes shows processes and lets them try again.
 func (c Config) processes(r chi.Router) {
-	r.Get("/admin/processes", answered(c.listProcesses))
-	r.Get("/admin/processes/{id}", answered(c.showProcess))
-	r.Post("/admin/processes/{id}/retry", answered(c.retryProcess))
+	r.Get("/admin/processes", c.answered(c.listProcesses, "name", "done", "stuck", "limit", "cursor"))
+	r.Get("/admin/processes/{id}", c.answered(c.showProcess))
+	r.Post("/admin/processes/{id}/retry", c.answered(c.retryProcess))
 }
 
 const (
@@ -28,37 +30,21 @@ const (
 )
 
 // listProcesses answers with a page of processes, newest first.
-func (c Config) listProcesses(r *http.Request) (int, any, error) {
-	asked := r.URL.Query()
-	q := query.ListProcesses{Name: asked.Get("name"), Limit: defaultProcesses}
-	var err error
-	if q.After, err = openCursor(asked.Get("cursor")); err != nil {
-		return 0, nil, err
-	}
-	if limit := asked.Get("limit"); limit != "" {
-		if q.Limit, err = strconv.Atoi(limit); err != nil || q.Limit < 1 || q.Limit > maxProcesses {
-			return 0, nil, wrong("limit", "is not a number from 1 to 200")
-		}
-	}
-	if q.Done, err = truth(asked, "done"); err != nil {
-		return 0, nil, err
-	}
-	stuck, err := truth(asked, "stuck")
+func (c Config) listProcesses(w http.ResponseWriter, r *http.Request) error {
+	q, stuck, err := c.asked(r.URL.Query())
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	now := c.Now()
-	if stuck != nil && *stuck {
-		rows, err := query.StuckProcesses(r.Context(), c.Processes, q, now)
-		return page(rows, q.Limit, now, err)
+	find := c.Processes.ListProcesses
+	if stuck {
+		find = func(ctx context.Context, q query.ListProcesses) ([]query.ProcessRow, error) {
+			return query.StuckProcesses(ctx, c.Processes, q, now)
+		}
 	}
-	rows, err := c.Processes.ListProcesses(r.Context(), q)
-	return page(rows, q.Limit, now, err)
-}
-
-func page(rows []query.ProcessRow, limit int, now time.Time, err error) (int, any, error) {
+	rows, err := find(r.Context(), q)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	body := struct {
 		Data       []Process `json:"data"`
@@ -67,23 +53,47 @@ func page(rows []query.ProcessRow, limit int, now time.Time, err error) (int, an
 	for i, p := range rows {
 		body.Data[i] = ShowProcess(p, now)
 	}
-	if len(rows) == limit {
-		body.NextCursor = new(sealCursor(rows[limit-1].Place()))
+	if len(rows) == q.Limit {
+		body.NextCursor = new(sealCursor(rows[q.Limit-1].Place()))
 	}
-	return http.StatusOK, body, nil
+	return httpkit.SendJSON(w, http.StatusOK, body)
 }
 
-// truth reads a parameter that is true or false, if it is there.
-func truth(asked url.Values, name string) (*bool, error) {
-	switch asked.Get(name) {
-	case "":
+// asked reads which processes are asked for.
+func (c Config) asked(values url.Values) (q query.ListProcesses, stuck bool, err error) {
+	q = query.ListProcesses{Name: values.Get("name"), Limit: defaultProcesses}
+	if values.Has("name") {
+		if err := CheckManager(c.Managers, q.Name); err != nil {
+			return q, false, httpkit.BadParameter("/query/name", err.Error())
+		}
+	}
+	if q.After, err = openCursor(values.Get("cursor")); err != nil {
+		return q, false, err
+	}
+	if values.Has("limit") {
+		if q.Limit, err = strconv.Atoi(values.Get("limit")); err != nil || q.Limit < 1 || q.Limit > maxProcesses {
+			return q, false, httpkit.BadParameter("/query/limit", "must be a number from 1 to 200")
+		}
+	}
+	if q.Done, err = truth(values, "done"); err != nil {
+		return q, false, err
+	}
+	only, err := truth(values, "stuck")
+	return q, only != nil && *only, err
+}
+
+// truth reads a parameter that is true or false, if it is there. Without a value it is
+// true.
+func truth(values url.Values, name string) (*bool, error) {
+	switch value := values.Get(name); {
+	case !values.Has(name):
 		return nil, nil
-	case "true":
+	case value == "true" || value == "":
 		return new(true), nil
-	case "false":
+	case value == "false":
 		return new(false), nil
 	}
-	return nil, wrong(name, "is neither true nor false")
+	return nil, httpkit.BadParameter("/query/"+name, "must be true or false")
 }
 
 // A cursor is opaque to those who carry it around.
@@ -103,92 +113,48 @@ func openCursor(cursor string) (query.ProcessPlace, error) {
 	}
 	at, bad := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil || bad != nil {
-		return query.ProcessPlace{}, wrong("cursor", "was not made by this list")
+		return query.ProcessPlace{}, httpkit.BadParameter("/query/cursor", "was not made by this list")
 	}
 	return query.ProcessPlace{StartedAt: time.UnixMicro(at).UTC(), ID: parts[1], Name: parts[2]}, nil
 }
 
 // showProcess answers with one process.
-func (c Config) showProcess(r *http.Request) (int, any, error) {
-	row, err := c.findProcess(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, ShowProcess(row, c.Now()), nil
+func (c Config) showProcess(w http.ResponseWriter, r *http.Request) error {
+	return c.withProcess(r, func(row query.ProcessRow) error {
+		return httpkit.SendJSON(w, http.StatusOK, ShowProcess(row, c.Now()))
+	})
 }
 
 // retryProcess asks a process to try again, which it does when the service next looks
 // for timers.
-func (c Config) retryProcess(r *http.Request) (int, any, error) {
-	row, err := c.findProcess(r)
-	if err == nil {
-		err = c.Retry(r.Context(), row.Name, row.ID)
+func (c Config) retryProcess(w http.ResponseWriter, r *http.Request) error {
+	if err := httpkit.CheckNoBody(w, r); err != nil {
+		return err
 	}
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusAccepted, map[string]string{"name": row.Name, "id": row.ID}, nil
+	return c.withProcess(r, func(row query.ProcessRow) error {
+		if err := c.Retry(r.Context(), row.Name, row.ID); err != nil {
+			return err
+		}
+		return httpkit.SendJSON(w, http.StatusAccepted, map[string]string{"name": row.Name, "id": row.ID})
+	})
 }
 
-func (c Config) findProcess(r *http.Request) (query.ProcessRow, error) {
+// withProcess does something with the process that a path names.
+func (c Config) withProcess(r *http.Request, do func(query.ProcessRow) error) error {
 	named := chi.URLParam(r, "id")
 	if r.URL.RawPath != "" { // which is what was matched then
 		plain, err := url.PathUnescape(named)
 		if err != nil {
-			return query.ProcessRow{}, es.ErrNoProcess
+			return c.noProcess(named)
 		}
 		named = plain
 	}
-	return query.FindProcess(r.Context(), c.Processes, named)
-}
-
-// answered answers a request with JSON, or with a problem.
-func answered(handle func(*http.Request) (int, any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		status, body, err := handle(r)
-		if err != nil {
-			p := problemOf(err)
-			send(w, "application/problem+json", p.Status, p)
-			return
-		}
-		send(w, "application/json", status, body)
-	}
-}
-
-func send(w http.ResponseWriter, kind string, status int, body any) {
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(body) // or whoever asked has gone
-}
-
-// problem is an answer that says no, as RFC 9457 has it.
-type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Code   string `json:"code"`
-}
-
-func (p problem) Error() string { return p.Code + ": " + p.Detail }
-
-func newProblem(status int, code, title, detail string) problem {
-	return problem{Type: "urn:millrace:problem:" + code, Title: title, Status: status, Detail: detail, Code: code}
-}
-
-func wrong(parameter, what string) problem {
-	return newProblem(http.StatusBadRequest, "invalid_parameter", "Invalid parameter", parameter+" "+what)
-}
-
-func problemOf(err error) problem {
-	if p, ok := errors.AsType[problem](err); ok {
-		return p
+	row, err := query.FindProcess(r.Context(), c.Processes, named)
+	if err == nil {
+		err = do(row)
 	}
 	if errors.Is(err, es.ErrNoProcess) {
-		return newProblem(http.StatusNotFound, "process_not_found", "Process not found", "there is no such process")
+		return c.noProcess(named)
 	}
-	return newProblem(http.StatusInternalServerError, "internal_error", "Internal error", err.Error())
+	return err
 }

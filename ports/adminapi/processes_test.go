@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -28,9 +29,19 @@ var (
 
 // ward keeps processes, newest first, and writes down which are to retry.
 type ward struct {
-	rows    []query.ProcessRow
-	err     error
-	retried []string
+	rows      []query.ProcessRow
+	err       error
+	retried   []string
+	here      []string // the managers that run beside it
+	gatewayAt string
+}
+
+func (w *ward) managers() []adminapi.Manager {
+	all := []adminapi.Manager{{Name: "checkout", Role: "processes"}, {Name: "cashier", Role: "payments"}, {Name: "kitchen", Role: "restaurant"}}
+	for i, m := range all {
+		all[i].Here = slices.Contains(w.here, m.Name)
+	}
+	return all
 }
 
 // Process implements query.Processes.
@@ -81,7 +92,8 @@ func (w *ward) ProcessesWithLetters(_ context.Context, name string) ([]query.Pro
 func (w *ward) ask(t *testing.T, method, path string) (int, string, []byte) {
 	t.Helper()
 	handler := adminapi.New(adminapi.Config{
-		Metrics: prometheus.NewRegistry(), Processes: w, Now: func() time.Time { return now },
+		Metrics: prometheus.NewRegistry(), Processes: w, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Managers: w.managers(), Roles: "api,payments", GatewayAt: w.gatewayAt,
 		Retry: func(_ context.Context, name, id string) error {
 			if id == "gone" {
 				return fmt.Errorf("retry: %w", es.ErrNoProcess)
@@ -99,8 +111,8 @@ func (w *ward) ask(t *testing.T, method, path string) (int, string, []byte) {
 	return answer.Code, answer.Header().Get("Content-Type"), body
 }
 
-// wantProblem wants a request to be refused.
-func (w *ward) wantProblem(t *testing.T, method, path string, status int, code string) {
+// wantProblem wants a request to be refused. It returns what the problem says.
+func (w *ward) wantProblem(t *testing.T, method, path string, status int, code string) string {
 	t.Helper()
 	got, kind, body := w.ask(t, method, path)
 	var p struct {
@@ -112,6 +124,7 @@ func (w *ward) wantProblem(t *testing.T, method, path string, status int, code s
 		p.Type != "urn:millrace:problem:"+code || p.Title == "" || p.Detail == "" {
 		t.Errorf("%s %s answers %d %s %s, want %d and a problem %s", method, path, got, kind, body, status, code)
 	}
+	return p.Detail
 }
 
 // checkout returns a process that waits.
@@ -187,9 +200,9 @@ func TestProcessIsFoundByItsNames(t *testing.T) {
 		w.wantProblem(t, "POST", "/admin/processes/"+path+"/retry", http.StatusNotFound, "process_not_found")
 	}
 	w.err = errAway
-	w.wantProblem(t, "GET", "/admin/processes/1", http.StatusInternalServerError, "internal_error")
-	w.wantProblem(t, "GET", "/admin/processes", http.StatusInternalServerError, "internal_error")
-	w.wantProblem(t, "GET", "/admin/processes?stuck=true", http.StatusInternalServerError, "internal_error")
+	w.wantProblem(t, "GET", "/admin/processes/1", http.StatusServiceUnavailable, "store_unavailable")
+	w.wantProblem(t, "GET", "/admin/processes", http.StatusServiceUnavailable, "store_unavailable")
+	w.wantProblem(t, "GET", "/admin/processes?stuck=true", http.StatusServiceUnavailable, "store_unavailable")
 }
 
 func TestProcessIsAskedToRetry(t *testing.T) {
@@ -213,7 +226,7 @@ func TestProcessIsAskedToRetry(t *testing.T) {
 func TestProcessesAreListedPageByPage(t *testing.T) {
 	t.Parallel()
 	w := &ward{}
-	var all, open, stuck, kitchen []string
+	var all, open, done, stuck, kitchen []string
 	for i := range 130 {
 		row := checkout(fmt.Sprintf("%03d:é", i), time.Duration(i/3)*time.Microsecond)
 		if i%4 == 1 {
@@ -229,6 +242,8 @@ func TestProcessesAreListedPageByPage(t *testing.T) {
 			if open = append(open, key); i%5 == 0 {
 				stuck = append(stuck, key)
 			}
+		} else {
+			done = append(done, key)
 		}
 		if row.Name == "kitchen" {
 			kitchen = append(kitchen, key)
@@ -236,6 +251,7 @@ func TestProcessesAreListedPageByPage(t *testing.T) {
 	}
 	for asked, want := range map[string][]string{
 		"": all, "limit=1": all, "limit=7": all, "limit=200": all, "done=false&limit=7": open, "stuck=true&limit=4": stuck, "stuck=true": stuck,
+		"stuck": stuck, "stuck=&limit=4": stuck, "done&stuck=false&limit=200": done,
 		"stuck=false&limit=100": all, "name=kitchen&limit=5": kitchen, "name=cashier": nil, "done=true&stuck=true": nil,
 	} {
 		if got := pages(t, w, asked); !slices.Equal(got, want) {
@@ -278,7 +294,8 @@ func TestWrongQuestionsAboutProcessesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := &ward{}
 	for _, asked := range []string{
-		"limit=0", "limit=201", "limit=-1", "limit=many", "limit=1.5", "done=yes", "stuck=1", "cursor=nonsense", "cursor=W10", "cursor=WyJ4IiwiIiwiIl0",
+		"limit=0", "limit=201", "limit=-1", "limit=many", "limit=1.5", "limit=", "done=yes", "stuck=1", "cursor=nonsense", "cursor=W10", "cursor=WyJ4IiwiIiwiIl0",
+		"name=chekout", "name=", "name=Checkout", "nane=checkout", "stuck&sutck", "name=cashier&name=kitchen", "stuck&stuck=false", "stuck=%zz", "stuck;done",
 	} {
 		w.wantProblem(t, "GET", "/admin/processes?"+asked, http.StatusBadRequest, "invalid_parameter")
 	}

@@ -2,7 +2,6 @@ package adminapi
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -38,15 +37,15 @@ func refundSchema() *openapi3.Schema {
 	return body
 }
 
-// mountRefunds lets operators give back what was taken by a payment, and say that it was
+// refunds lets operators give back what was taken by a payment, and say that it was
 // given back when the gateway would not do it.
-func mountRefunds(r chi.Router, writes *httpkit.Writes, log *slog.Logger) {
+func (c Config) refunds(r chi.Router) {
 	post := func(path string, schema *openapi3.Schema, do func(*httpkit.Writes, *openapi3.Schema, http.ResponseWriter, *http.Request) error) {
-		r.Post(path, func(w http.ResponseWriter, r *http.Request) {
-			if err := do(writes, schema, w, r); err != nil {
-				httpkit.Fail(log, w, r, err)
-			}
-		})
+		if c.Writes == nil {
+			r.Post(path, c.elsewhere(c.noWrites()))
+			return
+		}
+		r.Post(path, c.answered(func(w http.ResponseWriter, r *http.Request) error { return do(c.Writes, schema, w, r) }))
 	}
 	post("/admin/payments/{id}/refunds", refundSchema(), giveBack)
 	post("/admin/payments/{id}/refunds/{refund}/settle", settlementSchema(), settle)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -32,13 +33,20 @@ type Config struct {
 	Outcomes httpkit.Outcomes
 
 	// Gateway shows the ledger of the gateway that is simulated in this process. It is
-	// nil if there is none.
-	Gateway http.Handler
+	// nil if there is none; GatewayAt is then where the gateway is, as far as this
+	// process knows.
+	Gateway   http.Handler
+	GatewayAt string
 
 	Log *slog.Logger
 
-	// Processes knows what processes are doing, and Retry asks one to try again. It
-	// returns es.ErrNoProcess if there is none.
+	// Roles are those of this process, for people.
+	Roles string
+
+	// Managers are all that there are of processes. Processes knows what those are doing
+	// that are in the store, and Retry asks one to try again. It returns es.ErrNoProcess
+	// if there is none.
+	Managers  []Manager
 	Processes query.Processes
 	Retry     func(ctx context.Context, name, id string) error
 	Now       func() time.Time
@@ -47,6 +55,8 @@ type Config struct {
 // New returns the handler for the admin listener.
 func New(c Config) http.Handler {
 	r := chi.NewRouter()
+	r.Use(middleware.GetHead)
+	httpkit.Strays(r, func(w http.ResponseWriter, r *http.Request, err error) { httpkit.Fail(c.Log, w, r, err) })
 	r.Get("/livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") })
 	r.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
@@ -57,15 +67,15 @@ func New(c Config) http.Handler {
 		}
 		say(w, http.StatusOK, "ready")
 	})
-	if c.Writes != nil {
-		mountRefunds(r, c.Writes, c.Log)
-	}
-	r.Get(commandsPath+"{id}", c.showOutcome)
+	c.refunds(r)
+	r.Get(commandsPath+"{id}", c.answered(c.showOutcome))
+	c.processes(r)
 	if c.Gateway != nil {
 		r.Mount("/gateway", http.StripPrefix("/gateway", c.Gateway))
+	} else {
+		r.Mount("/gateway", c.elsewhere(c.noGateway()))
 	}
 	r.Handle("/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
-	c.processes(r)
 	r.HandleFunc("/debug/pprof/", pprof.Index)
 	r.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	r.HandleFunc("/debug/pprof/trace", pprof.Trace)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/millrace/millrace/api"
+	"github.com/millrace/millrace/ports/httpkit"
 )
 
 // docs holds Swagger UI as it is published, and the page that opens it on the
@@ -34,7 +35,7 @@ func mountDocs(r chi.Router, fail func(http.ResponseWriter, *http.Request, error
 	r.Get("/docs/*", func(w http.ResponseWriter, r *http.Request) {
 		if name := strings.TrimPrefix(r.URL.Path, "/docs/"); name != "" {
 			if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
-				fail(w, r, noPath())
+				fail(w, r, httpkit.NoPath())
 				return
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,18 +53,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	r := chi.NewRouter()
 	r.Use(s.recoverer, joinHeaders, markHead, middleware.GetHead)
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, noPath())
-	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		methods := allowed(r)
-		if methods == "" {
-			s.fail(w, r, noPath())
-			return
-		}
-		w.Header().Set("Allow", methods)
-		s.fail(w, r, httpkit.No("method_not_allowed", "this path does not know the method "+r.Method))
-	})
+	httpkit.Strays(r, s.fail)
 	mountDocs(r, s.fail)
 
 	strict := contract.NewStrictHandlerWithOptions(s, nil, contract.StrictHTTPServerOptions{
@@ -112,23 +100,6 @@ func joinHeaders(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-// allowed lists the methods that a path knows.
-func allowed(r *http.Request) string {
-	var methods []string
-	routes := chi.RouteContext(r.Context()).Routes
-	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
-		if routes.Match(chi.NewRouteContext(), m, r.URL.Path) {
-			methods = append(methods, m)
-		}
-	}
-	if i := slices.Index(methods, http.MethodGet); i >= 0 {
-		methods = slices.Insert(methods, i+1, http.MethodHead)
-	}
-	return strings.Join(methods, ", ")
-}
-
-func noPath() error { return httpkit.No("not_found", "nothing answers at this path") }
 
 // headKey marks the context of a request that wants no body.
 type headKey struct{}

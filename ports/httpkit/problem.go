@@ -48,6 +48,7 @@ var statuses = map[string]int{
 	"refund_unknown":         http.StatusNotFound,
 	"version_not_found":      http.StatusNotFound,
 	"command_not_found":      http.StatusNotFound,
+	"process_not_found":      http.StatusNotFound,
 	"method_not_allowed":     http.StatusMethodNotAllowed,
 	es.VersionMismatch:       http.StatusPreconditionFailed,
 	"body_too_large":         http.StatusRequestEntityTooLarge,

@@ -113,11 +113,12 @@ func TestCashierAsksTheGateway(t *testing.T) {
 		asked []string
 		then  []es.Command
 	}{
-		"for money, which comes":      {vault{}, nil, debitRequested, askedCharge, say(debitDone)},
-		"for money, which is refused": {vault{answer: errCardDeclined}, nil, debitRequested, askedCharge, say(debitNo)},
-		"to give money back":          {vault{}, story(debited), refundRequested, askedRefund, say(refundDone)},
-		"to give it back, in vain":    {vault{answer: errCardDeclined}, story(debited), refundRequested, askedRefund, say(refundNo)},
-		"for nothing more":            {vault{}, nil, debited, nil, nil},
+		"for money, which comes":         {vault{}, nil, debitRequested, askedCharge, say(debitDone)},
+		"for money, which is refused":    {vault{answer: errCardDeclined}, nil, debitRequested, askedCharge, say(debitNo)},
+		"to give money back":             {vault{}, story(debited), refundRequested, askedRefund, say(refundDone)},
+		"to give it back, in vain":       {vault{answer: errCardDeclined}, story(debited), refundRequested, askedRefund, say(refundNo)},
+		"for nothing more":               {vault{}, nil, debited, nil, nil},
+		"for nothing once it is settled": {vault{}, story(debited, refundRequested, notBack), partBack, askedRefund, nil},
 		"what it knows, after a crash": {vault{done: map[string]error{"pay-1": nil}}, nil, debitRequested,
 			[]string{"find charge pay-1"}, say(debitDone)},
 		"what it has refused, after a crash": {vault{done: map[string]error{"pay-1": errCardDeclined}}, nil, debitRequested,

@@ -89,6 +89,10 @@ func TestCheckoutAnswersWhatHappens(t *testing.T) {
 		"the refund is refused, and then another is answered":    {story(cooking, ask("by-hand", one), canceled, ask(refund1, nine), give("by-hand", one)), refuse(refund1, nine), nil},
 		"the money is asked back by hand after a refusal":        {story(cooking, canceled, ask(refund1, ten), refused), ask("by-hand", ten), nil},
 		"and is given back by hand":                              {story(cooking, canceled, ask(refund1, ten), refused, ask("by-hand", ten)), give("by-hand", ten), say(recordRefund)},
+		"the refund that was refused is settled":                 {story(cooking, canceled, ask(refund1, ten), refused), returned, say(recordRefund)},
+		"the refund is settled after another try":                {story(cooking, canceled, ask(refund1, ten), refused, es.Retried{At: at(60)}, ask(refund2, ten), refuse(refund2, ten)), give(refund1, ten), say(recordRefund)},
+		"a part of what is refused is settled":                   {story(cooking, ask("by-hand", one), refuse("by-hand", one), canceled, ask(refund2, ten), refuse(refund2, ten)), give("by-hand", one), nil},
+		"a part that was settled is not given back again":        {story(cooking, ask("by-hand", one), refuse("by-hand", one), give("by-hand", one)), canceled, say(giveBack3, withdraw)},
 		"an order that costs nothing is canceled":                {story(free(cooking)...), canceled, say(recordRefund, withdraw)},
 		"something that the checkout does not care for":          {inWork, order.DeliveryAddressChanged{At: at(5)}, nil},
 	} {
@@ -204,6 +208,7 @@ func TestCheckoutRetriesWhatItWaitsFor(t *testing.T) {
 		"a refund that was refused":           {story(cooking, canceled, withdrawn, ask(refund1, ten), refused), say(giveBack2)},
 		"no refund that the gateway knows of": {story(cooking, canceled, withdrawn, ask(refund1, ten)), nil},
 		"no refund once others gave it back":  {story(cooking, canceled, withdrawn, ask(refund1, ten), refused, ask("by-hand", ten), give("by-hand", ten), refunded), nil},
+		"no refund that was settled":          {story(cooking, canceled, withdrawn, ask(refund1, ten), refused, returned), say(recordRefund)},
 		"nothing, when all is over":           {story(cooking, canceled, withdrawn, returned, refunded), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -236,6 +241,12 @@ func TestCheckoutSaysHowItStands(t *testing.T) {
 			es.Standing{Waits: "refund 2 pay-1"}},
 		"a refused refund that is given back by hand": {story(cooking, canceled, withdrawn, ask(refund1, ten), refused, ask("by-hand", ten), give("by-hand", ten)), refunded,
 			es.Standing{Done: true}},
+		"a refused refund that is settled": {story(cooking, canceled, withdrawn, ask(refund1, ten), refused), returned,
+			es.Standing{Waits: "record refund pay-1"}},
+		"a refused refund that is settled, as the order knows": {story(cooking, canceled, withdrawn, ask(refund1, ten), refused, returned), refunded,
+			es.Standing{Done: true}},
+		"a refused refund of which a part is settled": {story(cooking, ask("by-hand", one), refuse("by-hand", one), canceled, withdrawn, ask(refund2, ten), refuse(refund2, ten)), give("by-hand", one),
+			es.Standing{Trouble: "the refund of payment pay-1 was refused: account_closed"}},
 		"a cancellation that came too late": {story(created, requested, debited, paid, es.Elapsed{Timer: "customer", At: at(33)}, submitted, opened, accepted, approved), shipped,
 			es.Standing{Done: true}},
 	} {

@@ -78,6 +78,7 @@ func TestWrongSettings(t *testing.T) {
 		{"no time for the views", "MILLRACE_VIEW_TIMEOUT=0s", "MILLRACE_VIEW_TIMEOUT"},
 		{"a heartbeat in the past", "MILLRACE_HEARTBEAT=-1s", "MILLRACE_HEARTBEAT"},
 		{"a payment that takes no time", "MILLRACE_SLOW_PAYMENT=0", "MILLRACE_SLOW_PAYMENT"},
+		{"a product without an id", "MILLRACE_SOLD_OUT=p-1,,p-2", "MILLRACE_SOLD_OUT"},
 		{"a log level of one's own", "MILLRACE_LOG_LEVEL=loud", "MILLRACE_LOG_LEVEL"},
 		{"a log format of one's own", "MILLRACE_LOG_FORMAT=xml", "MILLRACE_LOG_FORMAT"},
 	} {

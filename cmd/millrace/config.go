@@ -124,6 +124,7 @@ func (c *config) check(f *pflag.FlagSet) error {
 		"restaurant-timeout": func() error { return positive(c.RestaurantTimeout) },
 		"customer-timeout":   func() error { return positive(c.CustomerTimeout) },
 		"restaurant":         func() error { return oneOf(c.Restaurant, "accept", "by-hand") },
+		"sold-out":           func() error { return c.checkSoldOut() },
 		"max-pieces":         func() error { return from(0, 1_000_000, c.MaxPieces) },
 		"gateway-addr":       func() error { return checkAddress(c.GatewayAddr) },
 		"ledger":             func() error { return checkPath(c.Ledger) },

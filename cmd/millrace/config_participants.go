@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,5 +66,23 @@ func (c *config) patience() process.Patience {
 
 // houseRule is how the restaurant answers tickets.
 func (c *config) houseRule() process.HouseRule {
-	return process.HouseRule{ByHand: c.Restaurant == "by-hand", SoldOut: c.SoldOut, MaxQuantity: int64(c.MaxPieces)}
+	return process.HouseRule{ByHand: c.Restaurant == "by-hand", SoldOut: c.soldOut(), MaxQuantity: int64(c.MaxPieces)}
+}
+
+// soldOut are the ids of products that the restaurant is out of, without the blanks
+// that people write after commas.
+func (c *config) soldOut() []string {
+	ids := make([]string, len(c.SoldOut))
+	for i, id := range c.SoldOut {
+		ids[i] = strings.TrimSpace(id)
+	}
+	return ids
+}
+
+// checkSoldOut refuses an id that no product has, which is a slip of the pen.
+func (c *config) checkSoldOut() error {
+	if slices.Contains(c.soldOut(), "") {
+		return errors.New("want ids of products with commas between them, and one of them is empty")
+	}
+	return nil
 }

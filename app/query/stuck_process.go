@@ -10,9 +10,9 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// stuckAfter is how long a command may be without an outcome, and a timer overdue,
+// StuckAfter is how long a command may be without an outcome, and a timer overdue,
 // before somebody should look.
-const stuckAfter = time.Minute
+const StuckAfter = time.Minute
 
 // SentBy is a command that a process has sent, and when.
 type SentBy struct {
@@ -46,12 +46,12 @@ func (p ProcessRow) inTheWay(now time.Time) []string {
 		switch {
 		case o.Status == es.StatusFailed:
 			why = append(why, fmt.Sprintf("command %s %s failed%s", c.Type, c.ID, because(o.Problem)))
-		case !decided && now.Sub(c.At) > stuckAfter:
+		case !decided && now.Sub(c.At) > StuckAfter:
 			why = append(why, fmt.Sprintf("command %s %s has no outcome since %s", c.Type, c.ID, second(c.At)))
 		}
 	}
 	for _, t := range p.Instance.Timers {
-		if now.Sub(t.At) > stuckAfter && !t.IsRetry() {
+		if now.Sub(t.At) > StuckAfter && !t.IsRetry() {
 			why = append(why, fmt.Sprintf("timer %s is overdue since %s", t.Name, second(t.At)))
 		}
 	}
@@ -69,7 +69,7 @@ func (p ProcessRow) refused(now time.Time) []string {
 		return nil
 	}
 	steps := slices.DeleteFunc(slices.Clone(p.Instance.Steps), func(s es.ProcessStep) bool { return len(s.Sent) == 0 })
-	if len(steps) == 0 || now.Sub(steps[len(steps)-1].At) <= stuckAfter {
+	if len(steps) == 0 || now.Sub(steps[len(steps)-1].At) <= StuckAfter {
 		return nil
 	}
 	var why []string

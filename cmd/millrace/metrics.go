@@ -12,11 +12,13 @@ import (
 	"github.com/millrace/millrace/internal/es"
 )
 
-// metrics counts and times what the handlers do.
+// metrics counts and times what the handlers do, and what they ask of the gateway.
 type metrics struct {
 	registry *prometheus.Registry
 	decided  *prometheus.CounterVec
 	took     *prometheus.HistogramVec
+	fired    *prometheus.CounterVec
+	gateway  gatewayMetrics
 }
 
 func newMetrics(store *sqlstore.Store) *metrics {
@@ -29,6 +31,10 @@ func newMetrics(store *sqlstore.Store) *metrics {
 			Name: "millrace_handler_seconds", Help: "How long handlers take for one message.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"handler"}),
+		fired: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "millrace_timers_total", Help: "How often timers of a process were fired; an error is an attempt that is made again.",
+		}, []string{"process", "outcome"}),
+		gateway: newGatewayMetrics(),
 	}
 	backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "millrace_outbox_appends", Help: "Appends that have not been published yet; -1 if the store does not answer.",
@@ -39,7 +45,7 @@ func newMetrics(store *sqlstore.Store) *metrics {
 		}
 		return float64(n)
 	})
-	m.registry.MustRegister(m.decided, m.took, backlog,
+	m.registry.MustRegister(m.decided, m.took, m.fired, m.gateway.asked, m.gateway.took, backlog,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

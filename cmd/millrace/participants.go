@@ -52,7 +52,7 @@ func (a *assembly) addPayments() error {
 
 // till is what the cashier works with.
 func (a *assembly) till() process.Till {
-	return process.Till{Gateway: a.gateway, Now: time.Now, Backoff: 500 * time.Millisecond, MaxBackoff: 30 * time.Second}
+	return process.Till{Gateway: a.metrics.gateway.decorate(a.gateway), Now: time.Now, Backoff: 500 * time.Millisecond, MaxBackoff: 30 * time.Second}
 }
 
 // addRestaurant opens tickets and answers them.
@@ -89,13 +89,15 @@ func runProcess[S es.Folded[S, es.Event]](a *assembly, p es.Process[S], catchUp 
 	if err != nil {
 		return err
 	}
+	kept := sqlstore.Processes[S]{Store: a.store, Name: p.Name}
+	a.metrics.processes(p.Name, kept.Counts)
 	m := &es.Manager[S]{
 		Process: p, Store: a.store, Events: events, Commands: a.commands,
-		Processes: sqlstore.Processes[S]{Store: a.store, Name: p.Name}, Now: time.Now, Sent: a.sender.Hand, Log: a.log,
+		Processes: kept, Now: time.Now, Sent: a.sender.Hand, Log: a.log,
 	}
 	a.follow(p.Name, p.Events, a.store.ProcessProgress(p.Name, p.Events), byStream, catchUp(m.CatchUp))
 	keeper := &es.Timekeeper{
-		Name: p.Name, Due: m.Processes.Due, Fire: m.Fire, Leader: a.leader("timers " + p.Name),
+		Name: p.Name, Due: kept.Due, Fire: a.metrics.timers(p.Name, m.Fire), Leader: a.leader("timers " + p.Name),
 		Every: timersEvery, Now: time.Now, Log: a.log,
 	}
 	a.handlers = append(a.handlers, a.afterStart(keeper.Run))

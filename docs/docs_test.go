@@ -183,12 +183,58 @@ func TestNamedTestsExist(t *testing.T) {
 	})
 }
 
+// metrics returns the metrics that the service has.
+func metrics(t *testing.T, files map[string]string) []string {
+	t.Helper()
+	var names []string
+	for path, text := range files {
+		if name := filepath.Base(path); strings.HasPrefix(path, "cmd/millrace/metrics") && !strings.HasSuffix(name, "_test.go") {
+			for _, groups := range metric.FindAllStringSubmatch(text, -1) {
+				names = append(names, groups[1])
+			}
+		}
+	}
+	if len(names) == 0 {
+		t.Fatal("no metrics found in the service")
+	}
+	return names
+}
+
+var metric = regexp.MustCompile(`"(millrace_[a-z_]+)"`)
+
 func TestMetricsExist(t *testing.T) {
 	t.Parallel()
 	files := tree(t)
+	known := metrics(t, files)
 	named(t, files, `\bmillrace_[a-z_]+`, true, func(document string, groups []string) {
-		if !strings.Contains(files["cmd/millrace/metrics.go"], `"`+groups[0]+`"`) {
+		if !slices.Contains(known, groups[0]) {
 			t.Errorf("%s names the metric %s, which is not there", document, groups[0])
+		}
+	})
+}
+
+func TestOperatorsAreToldOfEveryMetric(t *testing.T) {
+	t.Parallel()
+	files := tree(t)
+	for _, name := range metrics(t, files) {
+		if text := files["docs/operations.md"]; !strings.Contains(text, "\n| `"+name+"{") && !strings.Contains(text, "\n| `"+name+"` | ") {
+			t.Errorf("the table of metrics in docs/operations.md has no %s", name)
+		}
+	}
+}
+
+func TestWhatTheLogSaysIsLogged(t *testing.T) {
+	t.Parallel()
+	files := tree(t)
+	var code strings.Builder
+	for path, text := range files {
+		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			code.WriteString(text)
+		}
+	}
+	named(t, files, "[Tt]he log says `([^`]+)`", false, func(document string, groups []string) {
+		if !strings.Contains(code.String(), `, "`+groups[1]+`"`) {
+			t.Errorf("%s says that the log says %q, which nothing logs", document, groups[1])
 		}
 	})
 }

@@ -31,8 +31,8 @@ type Refund struct {
 	Amount       money.Money  `json:"amount"`
 	Status       RefundStatus `json:"status"`
 	Reason       string       `json:"reason"`
-	RefuseReason string       `json:"refuse_reason,omitempty"`
-	Reference    string       `json:"gateway_reference,omitempty"`
+	RefuseReason string       `json:"refuse_reason,omitempty"`     // stays when the money went back by other means
+	Reference    string       `json:"gateway_reference,omitempty"` // or where else the money went
 	RequestedAt  time.Time    `json:"requested_at"`
 	AnsweredAt   time.Time    `json:"answered_at,omitzero"`
 }

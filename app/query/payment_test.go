@@ -32,6 +32,24 @@ var paymentLives = map[string][]step[query.Payment, payment.Event]{
 			v.Status, v.DeclineReason = "declined", "payment_timed_out"
 		}},
 	},
+	"a payment that is given back by other means": {
+		{debit, func(v *query.Payment) { *v = requested }},
+		{payment.Debited{OrderID: "7", Amount: twenty, Reference: "ch-1", At: minute(1)}, func(v *query.Payment) {
+			v.Status, v.Reference, v.UpdatedAt = "debited", "ch-1", minute(1)
+		}},
+		{payment.RefundRequested{OrderID: "7", RefundID: "r-1", Amount: twenty, Reason: "cold", At: minute(2)}, func(v *query.Payment) {
+			v.Refunds = []query.Refund{{ID: "r-1", Amount: twenty, Status: "requested", Reason: "cold", RequestedAt: minute(2)}}
+			v.UpdatedAt = minute(2)
+		}},
+		{payment.RefundRefused{OrderID: "7", RefundID: "r-1", Amount: twenty, Reason: "account_closed", At: minute(3)}, func(v *query.Payment) {
+			v.Refunds[0].Status, v.Refunds[0].RefuseReason, v.Refunds[0].AnsweredAt = "refused", "account_closed", minute(3)
+			v.UpdatedAt = minute(3)
+		}},
+		{payment.Refunded{OrderID: "7", RefundID: "r-1", Amount: twenty, Reference: "transfer-1", At: minute(4)}, func(v *query.Payment) {
+			v.Refunds[0].Status, v.Refunds[0].Reference, v.Refunds[0].AnsweredAt = "refunded", "transfer-1", minute(4)
+			v.Refunded, v.UpdatedAt = twenty, minute(4)
+		}},
+	},
 	"a payment that is given back": {
 		{debit, func(v *query.Payment) { *v = requested }},
 		{payment.Debited{OrderID: "7", Amount: twenty, Reference: "ch-1", At: minute(1)}, func(v *query.Payment) {

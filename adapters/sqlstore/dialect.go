@@ -18,6 +18,10 @@ type dialect struct {
 	// open makes a pool for what stands after the scheme of an address.
 	open func(address string) (*sql.DB, error)
 
+	// absent tells whether open would make a database. Where there is no such function,
+	// it never does.
+	absent func(address string) bool
+
 	// migrator makes a pool for statements that take long, as changes of the schema
 	// may. Where there is none, the other pool does.
 	migrator func(address string) (*sql.DB, error)
@@ -35,6 +39,7 @@ type dialect struct {
 	byKey     string // what to append to a table of which rows are locked by their keys
 	through   string // what to append to a table to read it through an index, with %s for its name
 	forUpdate string // what to append to a SELECT of rows that are to be changed
+	tables    string // a query that counts the tables with a name
 	now       string // the database's time in microseconds since 1970, as an expression
 	rows      int    // how many rows to insert with one statement, a power of two
 	remote    bool   // whether each statement goes to a server

@@ -32,6 +32,7 @@ var mySQL = dialect{
 	byKey:     byKeyMySQL,
 	through:   " FORCE INDEX (%s)", // MariaDB reads a list from its beginning to the page, if its statistics are old
 	forUpdate: " FOR UPDATE",
+	tables:    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?",
 	now:       "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	rows:      128,
 	remote:    true,

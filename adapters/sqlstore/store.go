@@ -40,10 +40,9 @@ type Store struct {
 // there. It refuses a database that would lose what it
 // has confirmed. The schema is Migrate's to bring up to date.
 func Open(ctx context.Context, address string) (*Store, error) {
-	scheme, rest, found := strings.Cut(address, ":")
-	d, known := dialects[scheme]
-	if !found || !known {
-		return nil, fmt.Errorf("store %q: want sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE", Shown(address))
+	d, rest, err := dialectOf(address)
+	if err != nil {
+		return nil, err
 	}
 	db, err := d.open(rest)
 	if err != nil {
@@ -55,6 +54,16 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	s := &Store{dialect: d, address: rest, db: db, stmts: map[string]*sql.Stmt{}}
 	s.commits = startCommitters(db, d)
 	return s, nil
+}
+
+// dialectOf returns the dialect of an address, and what stands after its scheme.
+func dialectOf(address string) (d dialect, rest string, err error) {
+	scheme, rest, found := strings.Cut(address, ":")
+	d, known := dialects[scheme]
+	if !found || !known {
+		return d, "", fmt.Errorf("store %q: want sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE", Shown(address))
+	}
+	return d, rest, nil
 }
 
 // Away tells whether Open or Migrate failed because the server is not there, or not
@@ -76,10 +85,6 @@ func (s *Store) Migrate(ctx context.Context) (version int64, err error) {
 // migrate runs a function that changes the schema, and that no other process runs at
 // the same time.
 func (s *Store) migrate(ctx context.Context, run func(*goose.Provider) error) (err error) {
-	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
-	if err != nil {
-		return fmt.Errorf("find migrations: %w", err)
-	}
 	db := s.db
 	if s.dialect.migrator != nil {
 		if db, err = s.dialect.migrator(s.address); err != nil {
@@ -87,14 +92,27 @@ func (s *Store) migrate(ctx context.Context, run func(*goose.Provider) error) (e
 		}
 		defer func() { _ = db.Close() }() // which has nothing left to say
 	}
-	p, err := goose.NewProvider(s.dialect.goose, db, files)
+	p, err := s.migrations(db)
 	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return err
 	}
 	if err := s.dialect.once(ctx, s.db, func() error { return run(p) }); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// migrations returns what changes the schema, by a pool.
+func (s *Store) migrations(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+	if err != nil {
+		return nil, fmt.Errorf("find migrations: %w", err)
+	}
+	p, err := goose.NewProvider(s.dialect.goose, db, files)
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return p, nil
 }
 
 // Ping tells whether the database answers.

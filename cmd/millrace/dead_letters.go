@@ -51,9 +51,9 @@ func withLetters(c *config, run func(context.Context, letters, []string) error) 
 	return func(cmd *cobra.Command, args []string) error {
 		return configured(c, func(cmd *cobra.Command) (err error) {
 			ctx := cmd.Context()
-			store, err := sqlstore.Open(ctx, c.Store)
+			store, err := existingStore(ctx, *c)
 			if err != nil {
-				return fmt.Errorf("MILLRACE_STORE: %w", err)
+				return err
 			}
 			l := letters{store: store, out: cmd.OutOrStdout()}
 			defer func() { err = errors.Join(err, store.Close()) }()

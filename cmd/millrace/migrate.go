@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -43,6 +44,21 @@ func openStore(ctx context.Context, c config) (*sqlstore.Store, int64, error) {
 		return nil, 0, fmt.Errorf("MILLRACE_STORE: %w", err)
 	}
 	return store, version, nil
+}
+
+// existingStore opens the store for a command that looks after what is in it. Where
+// there is none, it makes none.
+func existingStore(ctx context.Context, c config) (*sqlstore.Store, error) {
+	store, err := sqlstore.OpenExisting(ctx, c.Store)
+	switch {
+	case errors.Is(err, sqlstore.ErrNoStore):
+		return nil, fmt.Errorf("there is no store at %s; set MILLRACE_STORE or --store", sqlstore.Shown(c.Store))
+	case errors.Is(err, sqlstore.ErrOldSchema):
+		return nil, fmt.Errorf("%w; run millrace migrate", err)
+	case err != nil:
+		return nil, fmt.Errorf("MILLRACE_STORE: %w", err)
+	}
+	return store, nil
 }
 
 // awaitStore opens the store and brings its schema up to date, as soon as its

@@ -69,9 +69,9 @@ func processRows(store *sqlstore.Store) (sqlstore.ProcessRows, error) {
 func withWard(c *config, run func(context.Context, ward, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		return configured(c, func(cmd *cobra.Command) (err error) {
-			store, err := sqlstore.Open(cmd.Context(), c.Store)
+			store, err := existingStore(cmd.Context(), *c)
 			if err != nil {
-				return fmt.Errorf("MILLRACE_STORE: %w", err)
+				return err
 			}
 			defer func() { err = errors.Join(err, store.Close()) }()
 			rows, err := processRows(store)

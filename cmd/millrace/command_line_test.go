@@ -153,20 +153,23 @@ func TestServiceSaysWhichVariablesAreNoSettings(t *testing.T) {
 
 func TestConfigShowsEverySetting(t *testing.T) {
 	t.Parallel()
-	environment := []string{"MILLRACE_RETRIES=3", "MILLRACE_BACKOFF=2s", "MILLRACE_LOG_FORMAT=json"}
+	environment := []string{"MILLRACE_RETRIES=3", "MILLRACE_BACKOFF=2s", "MILLRACE_LOG_FORMAT=json", "MILLRACE_GATEWAY_ADDR=payments.example:8090"}
 	stdout, stderr, exit := run(t, environment, "config", "--backoff=7s", "--heartbeat", "1m")
 	if exit != 0 || stderr != "" {
 		t.Fatalf("exit code %d and %q", exit, stderr)
 	}
-	shown := map[string][2]string{}
+	shown, before := map[string][2]string{}, ""
 	for _, line := range lines(stdout) {
 		setting, comment, _ := strings.Cut(line, "# ")
 		origin, usage, _ := strings.Cut(comment, "; ")
-		words := strings.Fields(setting)
-		if len(words) != 2 || usage == "" {
+		name, value, _ := strings.Cut(setting, " ")
+		if value = strings.TrimSpace(value); usage == "" || value == "" && name != "MILLRACE_SOLD_OUT" || strings.Contains(value, " ") {
 			t.Fatalf("config says %q, want a variable, its value and what it is", line)
 		}
-		shown[words[0]] = [2]string{words[1], origin}
+		if len(setting) != len(before) && before != "" {
+			t.Errorf("config says %q, which does not line up with %q", setting, before)
+		}
+		before, shown[name] = setting, [2]string{value, origin}
 	}
 	for variable, want := range map[string][2]string{
 		"MILLRACE_HTTP_ADDR":    {"127.0.0.1:8080", "default"},
@@ -182,10 +185,19 @@ func TestConfigShowsEverySetting(t *testing.T) {
 		"MILLRACE_SLOW_PAYMENT": {"2s", "default"},
 		"MILLRACE_LOG_LEVEL":    {"info", "default"},
 		"MILLRACE_LOG_FORMAT":   {"json", "environment"},
+		"MILLRACE_SOLD_OUT":     {"", "default"},
 	} {
 		if shown[variable] != want {
 			t.Errorf("%s is shown as %v, want %v", variable, shown[variable], want)
 		}
+	}
+}
+
+func TestConfigShowsListsAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	stdout, _, _ := run(t, []string{"MILLRACE_SOLD_OUT=p-1,p-2"}, "config")
+	if !strings.Contains(stdout, " p-1,p-2 ") {
+		t.Errorf("config says\n%s\nwithout p-1,p-2", stdout)
 	}
 }
 

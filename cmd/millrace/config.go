@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -154,8 +155,8 @@ func (c *config) checkRoles() error {
 		return nil
 	}
 	for _, role := range strings.Split(c.Roles, ",") {
-		if err := oneOf(role, roleNames...); err != nil {
-			return err
+		if !slices.Contains(roleNames, role) {
+			return fmt.Errorf("want all, or any of %s", strings.Join(roleNames, ","))
 		}
 	}
 	if c.Broker == "memory:" {
@@ -252,14 +253,14 @@ func configCommand() *cobra.Command {
 		given := map[string]bool{}
 		cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = true })
 		return configured(&c, func(cmd *cobra.Command) error {
-			printConfig(cmd, given)
-			return nil
+			return printConfig(cmd, given)
 		})(cmd, nil)
 	}
 	return cmd
 }
 
-func printConfig(cmd *cobra.Command, given map[string]bool) {
+func printConfig(cmd *cobra.Command, given map[string]bool) error {
+	t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 1, ' ', 0)
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Name == "help" {
 			return
@@ -271,11 +272,12 @@ func printConfig(cmd *cobra.Command, given map[string]bool) {
 		case set:
 			origin = "environment"
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%-24s %-24s # %s; %s\n", variable(f.Name), redacted(f), origin, f.Usage)
+		fmt.Fprintf(t, "%s\t%s\t# %s; %s\n", variable(f.Name), redacted(f), origin, f.Usage)
 	})
+	return t.Flush()
 }
 
-// redacted is a setting's value without the password in it.
+// redacted is a setting's value as it is written, without the password in it.
 func redacted(f *pflag.Flag) string {
 	switch f.Name {
 	case "store":
@@ -284,6 +286,9 @@ func redacted(f *pflag.Flag) string {
 		return broker.Shown(f.Value.String())
 	case "gateway":
 		return gateway.Shown(f.Value.String())
+	}
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return strings.Join(list.GetSlice(), ",")
 	}
 	return f.Value.String()
 }

@@ -128,8 +128,8 @@ func changeLetters(name, short string, change func(letters, context.Context, sql
 	c.brokerFlag(cmd.Flags())
 	cmd.Flags().BoolVar(&all, "all", false, "all dead letters there are")
 	cmd.RunE = withLetters(&c, func(ctx context.Context, l letters, ids []string) error {
-		if all == (len(ids) > 0) {
-			return errors.New("want the ids of dead letters, or --all")
+		if err := checkChoice(ids, "dead letters", all, "--all"); err != nil {
+			return err
 		}
 		chosen, err := l.choose(ctx, ids)
 		if err != nil {

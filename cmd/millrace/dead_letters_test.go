@@ -248,8 +248,8 @@ func TestDeadLettersThatCannotBeFound(t *testing.T) {
 		"requeued by the command":   {[]string{"requeue", command}, command + ": no such dead letter"},
 		"requeued without a choice": {[]string{"requeue"}, "want the ids of dead letters, or --all"},
 		"discarded without one":     {[]string{"discard"}, "want the ids of dead letters, or --all"},
-		"requeued with two choices": {[]string{"requeue", "--all", letter}, "want the ids of dead letters, or --all"},
-		"discarded with two":        {[]string{"discard", "--all", letter}, "want the ids of dead letters, or --all"},
+		"requeued with two choices": {[]string{"requeue", "--all", letter}, "want the ids of dead letters or --all, not both"},
+		"discarded with two":        {[]string{"discard", "--all", letter}, "want the ids of dead letters or --all, not both"},
 		"shown without a choice":    {[]string{"show"}, "accepts 1 arg"},
 		"listed with one":           {[]string{"list", letter}, "unknown command"},
 	} {

@@ -43,6 +43,7 @@ type ward struct {
 	rows  sqlstore.ProcessRows
 	now   time.Time
 	out   io.Writer
+	aside io.Writer // for people; programs read out
 }
 
 // processRows shows the processes of a store, and the dead letters that are about them.
@@ -78,7 +79,8 @@ func withWard(c *config, run func(context.Context, ward, []string) error) func(*
 			if err != nil {
 				return err
 			}
-			return run(cmd.Context(), ward{store: store, rows: rows, now: time.Now(), out: cmd.OutOrStdout()}, args)
+			w := ward{store: store, rows: rows, now: time.Now(), out: cmd.OutOrStdout(), aside: cmd.ErrOrStderr()}
+			return run(cmd.Context(), w, args)
 		})(cmd, nil)
 	}
 }
@@ -115,6 +117,10 @@ func listProcesses() *cobra.Command {
 					return err
 				}
 			}
+			return nil
+		}
+		if stuck && len(rows) == 0 {
+			fmt.Fprintln(w.aside, "nothing is stuck")
 			return nil
 		}
 		t := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
@@ -184,12 +190,15 @@ func retryProcesses() *cobra.Command {
 	c.storeFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&stuck, "stuck", false, "all processes that do not get on")
 	cmd.RunE = withWard(&c, func(ctx context.Context, w ward, ids []string) error {
-		if stuck == (len(ids) > 0) {
-			return errors.New("want the ids of processes, or --stuck")
+		if err := checkChoice(ids, "processes", stuck, "--stuck"); err != nil {
+			return err
 		}
 		chosen, err := w.choose(ctx, ids)
 		if err != nil {
 			return err
+		}
+		if len(chosen) == 0 {
+			fmt.Fprintln(w.aside, "nothing to retry")
 		}
 		retry := retryProcess(w.store)
 		for _, row := range chosen {
@@ -201,6 +210,17 @@ func retryProcesses() *cobra.Command {
 		return nil
 	})
 	return cmd
+}
+
+// checkChoice wants either some things by their ids, or all of a kind by a flag.
+func checkChoice(ids []string, things string, all bool, flag string) error {
+	switch {
+	case len(ids) > 0 && all:
+		return fmt.Errorf("want the ids of %s or %s, not both", things, flag)
+	case len(ids) == 0 && !all:
+		return fmt.Errorf("want the ids of %s, or %s", things, flag)
+	}
+	return nil
 }
 
 // choose returns the processes that are named, or all that are stuck if none is.

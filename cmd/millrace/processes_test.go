@@ -246,7 +246,7 @@ func TestProcessesThatCannotBeFound(t *testing.T) {
 		"shown without a choice":   {[]string{"show"}, "accepts 1 arg"},
 		"retried":                  {[]string{"retry", "order-3", "nobody"}, "nobody: no such process"},
 		"retried without a choice": {[]string{"retry"}, "want the ids of processes, or --stuck"},
-		"retried with two choices": {[]string{"retry", "--stuck", "order-3"}, "want the ids of processes, or --stuck"},
+		"retried with two choices": {[]string{"retry", "--stuck", "order-3"}, "want the ids of processes or --stuck, not both"},
 		"listed with one":          {[]string{"list", "order-3"}, "unknown command"},
 		"listed without any":       {[]string{"list", "--limit=0"}, "--limit=0"},
 		"listed of no manager":     {[]string{"list", "--name", "chekout"}, `--name="chekout": must be checkout, cashier or kitchen`},
@@ -259,6 +259,25 @@ func TestProcessesThatCannotBeFound(t *testing.T) {
 	}
 	if got := r.retries(); len(got) > 0 {
 		t.Errorf("retrying are %v, want none: all or nothing", got)
+	}
+}
+
+func TestNothingIsStuckIsSaidToPeople(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	if _, err := openPlace(t, r.address).ExecContext(t.Context(), "DELETE FROM processes WHERE id = 'order-1'"); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"list", "--stuck"}, "nothing is stuck\n"}, {[]string{"list", "--stuck", "--json"}, ""},
+		{[]string{"list", "--name=kitchen", "--json"}, ""}, {[]string{"retry", "--stuck"}, "nothing to retry\n"},
+	} {
+		if stdout, stderr, exit := r.line(test.args...); stdout != "" || stderr != test.want || exit != 0 {
+			t.Errorf("%v: exit code %d, %q and on standard error %q, want %q there", test.args, exit, stdout, stderr, test.want)
+		}
 	}
 }
 

@@ -32,6 +32,10 @@ func TestWrongRoles(t *testing.T) {
 			wantComplaint(t, stdout, stderr, exit, "MILLRACE_ROLES")
 		})
 	}
+	_, stderr, _ := run(t, []string{amqp, "MILLRACE_ROLES=checkout"}, "serve")
+	if want := "want all, or any of " + strings.Join(roleNames, ","); !strings.Contains(stderr, want) {
+		t.Errorf("standard error is %q, want %q in it", stderr, want)
+	}
 }
 
 func TestConfigShowsRolesAndNoPasswords(t *testing.T) {

@@ -207,10 +207,11 @@ func (w *world) customer() {
 	}
 }
 
-// settle lets everything happen that is still to happen, with everybody in good health.
+// settle lets everything happen that is still to happen, with everybody in good health
+// after a while.
 func (w *world) settle() {
-	w.bank.healthy = true
-	for range 10_000 {
+	for i := range 10_000 {
+		w.bank.healthy = i > 40
 		if w.goOn() {
 			continue
 		}
@@ -218,7 +219,7 @@ func (w *world) settle() {
 		for _, c := range w.cashiers {
 			first = next(c, first)
 		}
-		if first.IsZero() {
+		if first.IsZero() && w.bank.healthy {
 			return
 		}
 		if first.After(w.now) {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/millrace/millrace/adapters/gateway"
 	"github.com/millrace/millrace/app/process"
 )
 
@@ -26,6 +28,24 @@ func (c *config) gatewayAddress() string {
 		path = "millrace.db"
 	}
 	return builtIn + strings.TrimSuffix(path, ".db") + "-gateway.db"
+}
+
+// gatewayShown says where the gateway is, or that it takes no money.
+func (c *config) gatewayShown() string {
+	address := gateway.Shown(c.gatewayAddress())
+	if ledger, simulated := strings.CutPrefix(address, builtIn); simulated {
+		return "simulated; ledger " + ledger
+	}
+	return address
+}
+
+// warnOfPlayMoney says so when nobody has said what the gateway is, on a store that
+// looks as if the money was real. Other processes have ledgers of their own then.
+func (c *config) warnOfPlayMoney(log *slog.Logger) {
+	if c.Gateway == builtIn && scheme(c.Store) != "sqlite:" {
+		log.Warn("payments are simulated, with a ledger in the working directory; set MILLRACE_GATEWAY to where the gateway is",
+			"ledger", strings.TrimPrefix(c.gatewayAddress(), builtIn))
+	}
 }
 
 // participantFlags are the settings of the checkout and of those who take part in it.

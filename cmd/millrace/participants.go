@@ -35,6 +35,7 @@ func (a *assembly) addProcesses() error {
 
 // addPayments takes money and gives it back.
 func (a *assembly) addPayments() error {
+	a.config.warnOfPlayMoney(a.log)
 	g, err := gateway.Open(context.Background(), a.config.gatewayAddress(), gateway.Config{
 		SlowAnswer: a.config.SlowPayment, Timeout: a.config.GatewayTimeout, Log: a.log,
 	})

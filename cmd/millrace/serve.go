@@ -164,15 +164,18 @@ func (g *group) stop() error {
 
 func welcome(c config, public, admin string) string {
 	is := fmt.Sprintf("Millrace %s is running on %s with %s\n", version, sqlstore.Shown(c.Store), broker.Shown(c.Broker))
+	ops := fmt.Sprintf("  admin    http://%[1]s/readyz  http://%[1]s/metrics  http://%[1]s/admin/processes\n", admin)
+	if c.has("payments") {
+		ops += "  gateway  " + c.gatewayShown() + "\n"
+	}
 	if public == "" {
-		return is + fmt.Sprintf("  roles    %s\n  admin    http://%[2]s/readyz  http://%[2]s/metrics\n", c.Roles, admin)
+		return is + "  roles    " + c.Roles + "\n" + ops
 	}
 	return is + fmt.Sprintf(`
   API      http://%[1]s/v1/orders
   docs     http://%[1]s/docs
   contract http://%[1]s/openapi.yaml
-  admin    http://%[2]s/readyz  http://%[2]s/metrics
-
+%[2]s
 A first order:
 
   curl -i http://%[1]s/v1/orders -H 'Content-Type: application/json' -d '{
@@ -183,5 +186,5 @@ A first order:
                          "postal_code": "1011 AB", "city": "Amsterdam", "country": "NL"}}'
 
 Ctrl-C stops it.
-`, public, admin)
+`, public, ops)
 }

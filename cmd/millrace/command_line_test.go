@@ -195,9 +195,9 @@ func TestConfigShowsEverySetting(t *testing.T) {
 
 func TestConfigShowsListsAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
-	stdout, _, _ := run(t, []string{"MILLRACE_SOLD_OUT=p-1,p-2"}, "config")
-	if !strings.Contains(stdout, " p-1,p-2 ") {
-		t.Errorf("config says\n%s\nwithout p-1,p-2", stdout)
+	stdout, _, _ := run(t, []string{`MILLRACE_SOLD_OUT=p-1,"a,b"`}, "config")
+	if !strings.Contains(stdout, ` p-1,"a,b" `) {
+		t.Errorf("config says\n%s\nwithout p-1 and a,b as they were set", stdout)
 	}
 }
 

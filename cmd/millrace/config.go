@@ -287,8 +287,8 @@ func redacted(f *pflag.Flag) string {
 	case "gateway":
 		return gateway.Shown(f.Value.String())
 	}
-	if list, ok := f.Value.(pflag.SliceValue); ok {
-		return strings.Join(list.GetSlice(), ",")
+	if _, list := f.Value.(pflag.SliceValue); list {
+		return strings.TrimSuffix(strings.TrimPrefix(f.Value.String(), "["), "]") // around what it would be set by
 	}
 	return f.Value.String()
 }

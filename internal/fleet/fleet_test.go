@@ -39,10 +39,10 @@ func TestAFleetIsStartedKilledAndStartedAgain(t *testing.T) {
 	if err := f.Running(); err != nil {
 		t.Error(err)
 	}
+	f.Stop()
 	if got, want := log.String(), "MILLRACE_LEASE=2s\nMILLRACE_LEASE=2s\n"; got != want {
 		t.Errorf("the settings were %q, want %q", got, want)
 	}
-	f.Stop()
 	if p := f.All()[0]; p.Killed() || p.Err() != nil {
 		t.Errorf("a process that was asked to stop ended with %v", p.Err())
 	}

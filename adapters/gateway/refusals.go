@@ -17,9 +17,9 @@ func (c Charge) whyDeclined() string {
 	return "the card was declined"
 }
 
-// WhyRefused says in words why a refund was refused. It looks at what was in the
+// whyRefused says in words why a refund was refused. It looks at what was in the
 // ledger before, which stays, so that whoever asks again is told the same.
-func (l *Ledger) WhyRefused(ctx context.Context, r Refund) (string, error) {
+func (l *Ledger) whyRefused(ctx context.Context, r Refund) (string, error) {
 	charge, err := findCharge(ctx, l.db, r.ChargeKey)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Sprintf("there is no charge with the key %q", r.ChargeKey), nil

@@ -174,7 +174,7 @@ func (s *Server) refund(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case refund.Status == StatusRefused:
-		why, err := s.ledger.WhyRefused(r.Context(), refund)
+		why, err := s.ledger.whyRefused(r.Context(), refund)
 		if err != nil {
 			return err
 		}

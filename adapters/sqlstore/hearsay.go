@@ -29,8 +29,11 @@ var learnKind = &kind{name: "learn", writer: 1, run: func(ctx context.Context, t
 	if err != nil {
 		return err
 	}
-	var fresh []es.Outcome
-	at := map[string]int{} // where in fresh the outcome of a command is
+	var (
+		fresh []es.Outcome
+		from  []*write           // who has told which of them
+		at    = map[string]int{} // where in fresh the outcome of a command is
+	)
 	for i, o := range all {
 		was, decided := known[o.CommandID]
 		if decided && (was != es.StatusFailed || o.Status == es.StatusFailed) {
@@ -39,7 +42,8 @@ var learnKind = &kind{name: "learn", writer: 1, run: func(ctx context.Context, t
 		}
 		known[o.CommandID] = o.Status
 		if place, isFresh := at[o.CommandID]; isFresh {
-			fresh[place] = o
+			from[place].err = es.ErrDecided // and is told what took its place
+			fresh[place], from[place] = o, writes[i]
 			continue
 		}
 		if decided {
@@ -48,12 +52,11 @@ var learnKind = &kind{name: "learn", writer: 1, run: func(ctx context.Context, t
 				return err
 			}
 			if !gone {
-				writes[i].err = es.ErrDecided
-				continue
+				return fmt.Errorf("the outcome of %s has changed meanwhile", o.CommandID)
 			}
 		}
 		at[o.CommandID] = len(fresh)
-		fresh = append(fresh, o)
+		fresh, from = append(fresh, o), append(from, writes[i])
 	}
 	return insertOutcomes(ctx, t, fresh)
 }}

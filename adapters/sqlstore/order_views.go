@@ -86,7 +86,7 @@ func (v OrderViews) List(ctx context.Context, q query.ListOrders) ([]query.Order
 	}
 	if q.CustomerID != "" {
 		c.add("v.customer_id = ?", q.CustomerID)
-		index = "customer" // who has fewer orders than a status has
+		index = "customer" // who mostly has fewer orders than a status has
 	}
 	if q.CreatedFrom != nil {
 		c.add("v.created_at >= ?", ceilMicro(*q.CreatedFrom))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/internal/es"
 )
 
 // ProcessCounts is how many processes of one manager are in a state that somebody
@@ -13,10 +15,6 @@ type ProcessCounts struct {
 	Troubled int // are not done and in trouble
 	Overdue  int // have a timer that should have fired
 }
-
-// wishesEnd is a due_at that no wish to retry gets to: see es.Retry. Every other timer
-// is due later.
-const wishesEnd = 1_000_000_000_000
 
 // Counts counts processes, those as overdue that have a timer from before a time. A wish
 // to retry has no such time; it is overdue when nothing happened to the process since.
@@ -31,7 +29,7 @@ func (p Processes[S]) Counts(ctx context.Context, overdue time.Time) (ProcessCou
 	}
 	before := ceilMicro(overdue)
 	err = p.Store.queryRow(ctx, "SELECT COUNT(*) FROM processes"+fmt.Sprintf(p.Store.dialect.through, "processes_due")+
-		" WHERE name = ? AND due_at < ? AND (due_at >= ? OR updated_at < ?)", []any{p.Name, before, int64(wishesEnd), before}, &n.Overdue)
+		" WHERE name = ? AND due_at < ? AND (due_at >= ? OR updated_at < ?)", []any{p.Name, before, es.RetriesEnd().UnixMicro(), before}, &n.Overdue)
 	if err != nil {
 		return ProcessCounts{}, fmt.Errorf("count overdue processes of %s: %w", p.Name, err)
 	}

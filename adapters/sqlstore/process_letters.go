@@ -20,12 +20,12 @@ func (r ProcessRows) ProcessesWithLetters(ctx context.Context, name string) ([]q
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
 	var rows []query.ProcessRow
+	letters := map[string][]query.ProcessLetter{}
 	for _, name := range names {
-		letters, err := r.letters(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("read the dead letters of %s: %w", name, err)
+		if letters[name], err = r.letters(ctx, name); err != nil {
+			return nil, err
 		}
-		ids, err := r.addressees(ctx, name, letters)
+		ids, err := r.addressees(ctx, name, letters[name])
 		if err != nil {
 			return nil, fmt.Errorf("read whom the dead letters of %s are about: %w", name, err)
 		}
@@ -39,7 +39,7 @@ func (r ProcessRows) ProcessesWithLetters(ctx context.Context, name string) ([]q
 			}
 		}
 	}
-	err = r.complete(ctx, rows)
+	err = r.completeWith(ctx, rows, letters)
 	return slices.DeleteFunc(rows, func(p query.ProcessRow) bool { return len(p.Letters) == 0 }), err
 }
 
@@ -76,7 +76,7 @@ func (r ProcessRows) letters(ctx context.Context, name string) ([]query.ProcessL
 	found, err := r.Store.deadLetters(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE handler = ? ORDER BY died_at DESC, id DESC LIMIT ?",
 		r.Handler(name), maxLetters)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the dead letters of %s: %w", name, err)
 	}
 	slices.Reverse(found)
 	letters := make([]query.ProcessLetter, 0, len(found))

@@ -176,7 +176,21 @@ func (r ProcessRows) load(ctx context.Context, ids []string) (map[processKey]que
 }
 
 // complete adds to processes what other tables know of them.
-func (r ProcessRows) complete(ctx context.Context, rows []query.ProcessRow) error {
+func (r ProcessRows) complete(ctx context.Context, rows []query.ProcessRow) (err error) {
+	letters := map[string][]query.ProcessLetter{}
+	for _, p := range rows {
+		if _, known := letters[p.Name]; known {
+			continue
+		}
+		if letters[p.Name], err = r.letters(ctx, p.Name); err != nil {
+			return err
+		}
+	}
+	return r.completeWith(ctx, rows, letters)
+}
+
+// completeWith does so with the dead letters of their managers.
+func (r ProcessRows) completeWith(ctx context.Context, rows []query.ProcessRow, letters map[string][]query.ProcessLetter) error {
 	var ids, commands []string
 	for _, p := range rows {
 		ids = append(ids, p.ID)
@@ -193,15 +207,6 @@ func (r ProcessRows) complete(ctx context.Context, rows []query.ProcessRow) erro
 	outcomes, err := r.Store.Outcomes(ctx, commands)
 	if err != nil {
 		return err
-	}
-	letters := map[string][]query.ProcessLetter{}
-	for _, p := range rows {
-		if _, known := letters[p.Name]; known {
-			continue
-		}
-		if letters[p.Name], err = r.letters(ctx, p.Name); err != nil {
-			return fmt.Errorf("read the dead letters of %s: %w", p.Name, err)
-		}
 	}
 	for i := range rows {
 		p := &rows[i]

@@ -57,7 +57,7 @@ func TestProcessSaysWhyItIsStuck(t *testing.T) {
 		"it says so itself":                   {sent(young), []func(*query.ProcessRow){trouble}, []string{"the gateway knows no such card"}},
 		"a command has no outcome":            {sent(old), nil, []string{"command payment.debit c-1 has no outcome since 2025-03-01T11:58:59Z"}},
 		"a command was carried out":           {sent(old), []func(*query.ProcessRow){outcome(es.StatusSucceeded, nil)}, nil},
-		"a command was rejected":              {sent(old), []func(*query.ProcessRow){outcome(es.StatusRejected, &es.Problem{Detail: "no"})}, []string{"command payment.debit c-1 was rejected: no, and nothing else is under way"}},
+		"a command was rejected":              {sent(old), []func(*query.ProcessRow){outcome(es.StatusRejected, &es.Problem{Detail: "no"})}, []string{"command payment.debit c-1 was rejected: no, and it has no timer"}},
 		"a command was rejected just now":     {sent(young), []func(*query.ProcessRow){outcome(es.StatusRejected, nil)}, nil},
 		"it goes on after a rejected command": {sent(old), []func(*query.ProcessRow){outcome(es.StatusRejected, nil), waits(-time.Hour)}, nil},
 		"it did more after that":              {sent(old), []func(*query.ProcessRow){outcome(es.StatusRejected, nil), again("c-2", "p-2")}, nil},

@@ -61,9 +61,8 @@ func (p ProcessRow) inTheWay(now time.Time) []string {
 	return why
 }
 
-// refused tells of the commands that were sent last and rejected, if nothing else is
-// under way: no timer, and no command without an outcome. Then nothing will happen any
-// more that the process could answer.
+// refused tells of the commands that were sent last and rejected, if the process has no
+// timer and no command without an outcome: then only others can still bring news.
 func (p ProcessRow) refused(now time.Time) []string {
 	if len(p.Instance.Timers)+len(p.Pending()) > 0 {
 		return nil
@@ -75,7 +74,7 @@ func (p ProcessRow) refused(now time.Time) []string {
 	var why []string
 	for _, c := range steps[len(steps)-1].Sent {
 		if o := p.Outcomes[c.ID]; o.Status == es.StatusRejected {
-			why = append(why, fmt.Sprintf("command %s %s was rejected%s, and nothing else is under way", c.Type, c.ID, because(o.Problem)))
+			why = append(why, fmt.Sprintf("command %s %s was rejected%s, and it has no timer", c.Type, c.ID, because(o.Problem)))
 		}
 	}
 	return why

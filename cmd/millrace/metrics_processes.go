@@ -71,7 +71,11 @@ func (m *metrics) timers(name string, next func(context.Context, string) error) 
 	fired, failed := m.fired.WithLabelValues(name, "fired"), m.fired.WithLabelValues(name, "error")
 	return func(ctx context.Context, id string) error {
 		outcome := failed
-		defer func() { outcome.Inc() }() // after a panic, too
+		defer func() { // after a panic, too
+			if ctx.Err() == nil {
+				outcome.Inc()
+			}
+		}()
 		err := next(ctx, id)
 		if err == nil {
 			outcome = fired

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -49,6 +50,21 @@ func TestProblemsSayOnceAndInWordsWhatIsWrong(t *testing.T) {
 	p := c.post("/v1/orders", with("/email", "")).wantProblem(http.StatusUnprocessableEntity, "invalid_request")
 	if strings.Contains(p.Detail, "regular expression") || len(p.Errors) != 1 {
 		t.Errorf("it says %q and %v", p.Detail, p.Errors)
+	}
+}
+
+// A field that nobody knows takes few bytes, and a body a million of them.
+func TestProblemsSayNoMoreThanPeopleRead(t *testing.T) {
+	t.Parallel()
+	var body strings.Builder
+	body.WriteString(`{"reason":"cold"`)
+	for i := range 50_000 {
+		fmt.Fprintf(&body, `,"x%d":0`, i)
+	}
+	body.WriteString("}")
+	p := start(t).client(t).post("/v1/orders/"+newID()+"/cancel", body.String()).wantProblem(http.StatusUnprocessableEntity, "invalid_request")
+	if len(p.Errors) != 100 || !strings.HasPrefix(p.Errors[99].Pointer, "/x") {
+		t.Errorf("it says %d things, want 100: %v", len(p.Errors), p.Errors)
 	}
 }
 

@@ -187,46 +187,50 @@ func (m *Manager[S]) save(ctx context.Context, moves []Move[S]) (again []Move[S]
 
 // Fire lets a process see those of its timers whose time has come, after it has seen
 // what the store holds for it. A timer fires once, however often and by how many this is
-// called. If there is something that the process cannot see, none fires: on a state of
-// the past it might give up what came in time.
+// called. If there is something that the process cannot see, none fires but somebody's
+// wish to retry: on a state of the past it might give up what came in time.
 //
 // What is in the store when a timer fires counts as in time, even if it happened after
 // the timer's time. The process sees it first, and decides.
 func (m *Manager[S]) Fire(ctx context.Context, id string) error {
 	for {
-		move, err := m.upToDate(ctx, id)
+		move, behind, err := m.upToDate(ctx, id)
 		if err != nil {
 			return err
 		}
-		move, stuck := m.elapseAll(ctx, move)
+		due := firstDue
+		if behind != nil {
+			due = firstRetry
+		}
+		move, stuck := m.elapseAll(ctx, move, due)
 		again, err := m.save(ctx, []Move[S]{move})
-		if err := errors.Join(stuck, err); err != nil || len(again) == 0 {
+		if err := errors.Join(behind, stuck, err); err != nil || len(again) == 0 {
 			return err
 		}
 	}
 }
 
 // upToDate returns a process as it is once it has seen what its streams hold, which may
-// lead to further streams. One without a timer that is due is left as it is. The feed
-// may be far behind the store; events of other stores can only be seen once they are
-// here.
-func (m *Manager[S]) upToDate(ctx context.Context, id string) (Move[S], error) {
+// lead to further streams, and why it could not see all of that. One without a timer that
+// is due is left as it is. The feed may be far behind the store; events of other stores
+// can only be seen once they are here.
+func (m *Manager[S]) upToDate(ctx context.Context, id string) (move Move[S], behind, err error) {
 	read := map[Stream]bool{}
 	for {
 		were, err := m.Processes.Load(ctx, []string{id})
 		if err != nil {
-			return Move[S]{}, fmt.Errorf("load %s %s: %w", m.Process.Name, id, err)
+			return move, nil, fmt.Errorf("load %s %s: %w", m.Process.Name, id, err)
 		}
-		move := m.begin(id, were[id])
-		if _, due := firstDue(move.Timers, m.now()); !due {
-			return move, nil
+		move = m.begin(id, were[id])
+		if _, due := firstDue(move.Timers, m.now()); !due || behind != nil {
+			return move, behind, nil
 		}
 		streams := slices.DeleteFunc(m.streams(move.Instance), func(s Stream) bool { return read[s] })
 		if len(streams) == 0 {
-			return move, nil
+			return move, nil, nil
 		}
 		if err := m.CatchUp(ctx, streams...); err != nil {
-			return Move[S]{}, fmt.Errorf("catch up before the timers of %s %s: %w", m.Process.Name, id, err)
+			behind = fmt.Errorf("catch up before the timers of %s %s: %w", m.Process.Name, id, err)
 		}
 		for _, s := range streams {
 			read[s] = true
@@ -252,9 +256,9 @@ func (m *Manager[S]) streams(of Instance[S]) []Stream {
 
 // elapseAll lets a process see all timers that are due. With an error comes how far it
 // got, which is kept.
-func (m *Manager[S]) elapseAll(ctx context.Context, move Move[S]) (Move[S], error) {
+func (m *Manager[S]) elapseAll(ctx context.Context, move Move[S], due func([]Timer, time.Time) (Timer, bool)) (Move[S], error) {
 	for {
-		t, ok := firstDue(move.Timers, m.now())
+		t, ok := due(move.Timers, m.now())
 		if !ok {
 			return move, nil
 		}
@@ -273,4 +277,9 @@ func firstDue(timers []Timer, now time.Time) (first Timer, ok bool) {
 		}
 	}
 	return first, ok
+}
+
+// firstRetry is firstDue among somebody's wishes to retry.
+func firstRetry(timers []Timer, now time.Time) (Timer, bool) {
+	return firstDue(slices.DeleteFunc(slices.Clone(timers), func(t Timer) bool { return !t.IsRetry() }), now)
 }

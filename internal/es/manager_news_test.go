@@ -139,6 +139,26 @@ func TestManagerFiresNoTimerWhileThereIsSomethingThatItCannotShow(t *testing.T) 
 	}
 }
 
+// Whoever wants a process to try again gives nothing up.
+func TestManagerGrantsAWishToRetryThoughThereIsSomethingThatItCannotShow(t *testing.T) {
+	t.Parallel()
+	s := waiting(t, answered, timer("a", 10))
+	unknown := at(6, "order-7", 3, 1)
+	unknown.Type = "unknown"
+	s.store.records = append(s.store.records, at(5, "order-7", 2, 2), unknown)
+	if err := es.Retry(t.Context(), s.Processes, "7"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Fire(t.Context(), "7"); err == nil {
+			t.Error("no error says that something could not be shown")
+		}
+		s.wantSaw(t, "7", "+0", "+2", "retried")
+		s.wantTold(t, "+0", "+2", "retried")
+		s.wantTimers(t, timer("a", 10))
+	}
+}
+
 // What it could show is kept, and so is the timer.
 func TestManagerKeepsTheNewsThatItCouldShowBeforeATimer(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,9 @@ const retryTimer = "process.retry"
 // not since when it is wanted.
 func (t Timer) IsRetry() bool { return t.Name == retryTimer }
 
+// RetriesEnd is a time that no wish to retry gets to. Every other timer is due later.
+func RetriesEnd() time.Time { return time.UnixMicro(1_000_000_000_000) }
+
 // Retry asks a process to try again what it waits for. Whoever fires timers lets it
 // see that, next. It returns ErrNoProcess if there is none with this id. The caller need
 // not know what the state of the process looks like: S may be its JSON.

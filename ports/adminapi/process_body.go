@@ -59,6 +59,11 @@ func ShowProcess(row query.ProcessRow, now time.Time) Process {
 		PendingCommands: []SentCommand{}, Streams: row.Streams,
 		StartedAt: i.StartedAt, UpdatedAt: row.UpdatedAt, CorrelationID: i.CorrelationID,
 	}
+	for n, t := range p.Timers {
+		if t.IsRetry() { // whose time says which wish it is, and not since when
+			p.Timers[n].At = row.UpdatedAt
+		}
+	}
 	for n, s := range i.Steps {
 		p.Steps[n] = ProcessStep{
 			At: s.At, Event: s.Event, EventID: s.EventID, Stream: s.Stream, Version: s.Version, Timer: s.Timer,

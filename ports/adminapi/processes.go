@@ -78,17 +78,19 @@ func (c Config) asked(values url.Values) (q query.ListProcesses, stuck bool, err
 	if q.Done, err = truth(values, "done"); err != nil {
 		return q, false, err
 	}
+	if values.Has("stuck") && values.Get("stuck") == "" {
+		return q, true, nil // the name alone says it
+	}
 	only, err := truth(values, "stuck")
 	return q, only != nil && *only, err
 }
 
-// truth reads a parameter that is true or false, if it is there. Without a value it is
-// true.
+// truth reads a parameter that is true or false, if it is there.
 func truth(values url.Values, name string) (*bool, error) {
 	switch value := values.Get(name); {
 	case !values.Has(name):
 		return nil, nil
-	case value == "true" || value == "":
+	case value == "true":
 		return new(true), nil
 	case value == "false":
 		return new(false), nil

@@ -141,7 +141,7 @@ func TestProcessIsShownWithAllThatIsKnown(t *testing.T) {
 	i := &row.Instance
 	i.State, i.Version, i.CorrelationID = json.RawMessage(`{"paid":true}`), 2, "r-1"
 	i.Standing = es.Standing{Waits: "the restaurant & its <cook>", Trouble: "nobody is there"}
-	i.Timers = []es.Timer{{Name: "give_up", At: now.Add(time.Hour)}}
+	i.Timers = []es.Timer{{Name: "give_up", At: now.Add(time.Hour)}, {Name: "process.retry", At: time.UnixMicro(2)}}
 	i.Steps = []es.ProcessStep{
 		{At: now.Add(-time.Hour), Event: "order.submitted", EventID: "e-1", Stream: "order-1", Version: 2, Sent: []es.SentCommand{
 			{ID: "c-1", Type: "payment.debit", Target: "p-1"}, {ID: "c-2", Type: "ticket.open", Target: "1"},
@@ -153,7 +153,7 @@ func TestProcessIsShownWithAllThatIsKnown(t *testing.T) {
 	}
 	const want = `{"name":"checkout","id":"1","version":2,"state":{"paid":true},"done":false,
 		"waits":"the restaurant & its <cook>","trouble":"nobody is there","stuck":["nobody is there"],
-		"timers":[{"name":"give_up","at":"2025-03-01T13:00:00Z"}],
+		"timers":[{"name":"give_up","at":"2025-03-01T13:00:00Z"},{"name":"process.retry","at":"2025-03-01T11:59:00Z"}],
 		"steps":[
 			{"at":"2025-03-01T11:00:00Z","event":"order.submitted","event_id":"e-1","stream":"order-1","version":2,"sent":[
 				{"id":"c-1","type":"payment.debit","target":"p-1","sent_at":"2025-03-01T11:00:00Z","status":"rejected","problem":{"code":"not_due","detail":"not yet"}},
@@ -251,7 +251,7 @@ func TestProcessesAreListedPageByPage(t *testing.T) {
 	}
 	for asked, want := range map[string][]string{
 		"": all, "limit=1": all, "limit=7": all, "limit=200": all, "done=false&limit=7": open, "stuck=true&limit=4": stuck, "stuck=true": stuck,
-		"stuck": stuck, "stuck=&limit=4": stuck, "done&stuck=false&limit=200": done,
+		"stuck": stuck, "stuck=&limit=4": stuck, "done=true&stuck=false&limit=200": done,
 		"stuck=false&limit=100": all, "name=kitchen&limit=5": kitchen, "name=cashier": nil, "done=true&stuck=true": nil,
 	} {
 		if got := pages(t, w, asked); !slices.Equal(got, want) {
@@ -294,7 +294,7 @@ func TestWrongQuestionsAboutProcessesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := &ward{}
 	for _, asked := range []string{
-		"limit=0", "limit=201", "limit=-1", "limit=many", "limit=1.5", "limit=", "done=yes", "stuck=1", "cursor=nonsense", "cursor=W10", "cursor=WyJ4IiwiIiwiIl0",
+		"limit=0", "limit=201", "limit=-1", "limit=many", "limit=1.5", "limit=", "done=yes", "done", "done=", "stuck=1", "cursor=nonsense", "cursor=W10", "cursor=WyJ4IiwiIiwiIl0",
 		"name=chekout", "name=", "name=Checkout", "nane=checkout", "stuck&sutck", "name=cashier&name=kitchen", "stuck&stuck=false", "stuck=%zz", "stuck;done",
 	} {
 		w.wantProblem(t, "GET", "/admin/processes?"+asked, http.StatusBadRequest, "invalid_parameter")

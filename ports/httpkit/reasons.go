@@ -12,13 +12,22 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
+// mostErrors is how many things are said that are wrong with a body. There may be one
+// for each few bytes of it.
+const mostErrors = 100
+
 // inputErrors lists what is wrong with a body, and where.
 func inputErrors(err error) []InputError {
 	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
 		var all []InputError
+		said := map[InputError]bool{} // an empty text is also a blank one
 		for _, e := range many {
 			for _, one := range inputErrors(e) {
-				if !slices.Contains(all, one) { // an empty text is also a blank one
+				if len(all) == mostErrors {
+					return all
+				}
+				if !said[one] {
+					said[one] = true
 					all = append(all, one)
 				}
 			}

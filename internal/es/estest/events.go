@@ -32,11 +32,13 @@ func (k Events[S, E]) Codec(t testing.TB) *es.Codec[E] {
 
 // TestStored wants every event that was ever written to decode still.
 func (k Events[S, E]) TestStored(t *testing.T) {
+	t.Parallel()
 	Golden[E]{Dir: "testdata/events", Codec: k.Codec(t), Catalogue: k.Catalogue, Values: k.Written, Add: k.Add}.Test(t)
 }
 
 // TestCatalogue wants the catalogue to list the events that the source has.
 func (k Events[S, E]) TestCatalogue(t *testing.T) {
+	t.Parallel()
 	if got, want := TypeNames(k.Catalogue), TypesWith(t, ".", "isEvent"); !slices.Equal(got, want) {
 		t.Errorf("the catalogue lists\n\t%v\nand the source has\n\t%v", got, want)
 	}
@@ -44,6 +46,7 @@ func (k Events[S, E]) TestCatalogue(t *testing.T) {
 
 // TestCases wants the aggregate to have a case for every event.
 func (k Events[S, E]) TestCases(t *testing.T) {
+	t.Parallel()
 	aggregate := reflect.TypeFor[S]().Name()
 	if got, want := CasesOf(t, ".", aggregate, "Evolve"), TypeNames(k.Catalogue); !slices.Equal(got, want) {
 		t.Errorf("%s.Evolve has cases for\n\t%v\nand the catalogue lists\n\t%v", aggregate, got, want)
@@ -52,6 +55,7 @@ func (k Events[S, E]) TestCases(t *testing.T) {
 
 // TestNames wants the events to be named after their category, in lower case.
 func (k Events[S, E]) TestNames(t *testing.T) {
+	t.Parallel()
 	for _, e := range k.Catalogue {
 		if name := k.TypeOf(e); !strings.HasPrefix(name, k.Category+".") || strings.ToLower(name) != name {
 			t.Errorf("%T is called %q, want %s. and lower case", e, name, k.Category)

@@ -128,7 +128,7 @@ func (b *bench) measure(ctx context.Context, clients int) (figures, error) {
 			return err
 		}
 		before, begin := s.store.bytes(), time.Now()
-		profiled := b.profile(ctx, s, clients)
+		profiled := b.profile(ctx, s, clients, fmt.Sprintf("%d-clients", clients))
 		if f.wrote, err = closedLoop(ctx, s.api, clients, b.duration, createAndSubmit); err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (b *bench) measure(ctx context.Context, clients int) (figures, error) {
 
 // profile watches the service with the most clients, if it is to. It reports when
 // it is done.
-func (b *bench) profile(ctx context.Context, s *service, clients int) <-chan error {
+func (b *bench) profile(ctx context.Context, s *service, clients int, name string) <-chan error {
 	done := make(chan error, 1)
 	if b.profiles == "" || clients != b.most() {
 		done <- nil
@@ -156,7 +156,7 @@ func (b *bench) profile(ctx context.Context, s *service, clients int) <-chan err
 	}
 	go func() {
 		seconds := max(1, int(b.duration.Seconds()/2))
-		done <- s.profile(ctx, seconds, filepath.Join(b.profiles, fmt.Sprintf("%s-%d-clients.pprof", b.name, clients)))
+		done <- s.profile(ctx, seconds, filepath.Join(b.profiles, b.name+"-"+name+".pprof"))
 	}()
 	return done
 }

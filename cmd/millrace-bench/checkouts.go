@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -38,6 +39,7 @@ func (b *bench) mostCheckouts(ctx context.Context, s *service, c *checkouts) err
 		return err
 	}
 	begin := time.Now()
+	profiled := b.profile(ctx, s, b.most(), "checkouts")
 	load, err := closedLoop(ctx, s.api, b.most(), b.duration, createAndCheckOut)
 	if err != nil {
 		return err
@@ -45,7 +47,7 @@ func (b *bench) mostCheckouts(ctx context.Context, s *service, c *checkouts) err
 	answered, orders := time.Now(), len(load.latencies)
 	last, err := visible(ctx, s.store, "approved", before+orders)
 	c.rate, c.lag = float64(orders)/last.Sub(begin).Seconds(), last.Sub(answered)
-	return err
+	return errors.Join(err, <-profiled)
 }
 
 func (b *bench) steadyCheckouts(ctx context.Context, s *service, c *checkouts) error {

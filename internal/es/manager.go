@@ -168,7 +168,10 @@ func (m *Manager[S]) save(ctx context.Context, moves []Move[S]) (again []Move[S]
 	if len(moves) == 0 {
 		return nil, nil
 	}
-	var errs []error
+	var (
+		errs []error
+		sent []Envelope
+	)
 	for i, err := range m.Processes.Save(ctx, moves) {
 		switch {
 		case errors.Is(err, ErrConflict):
@@ -177,10 +180,11 @@ func (m *Manager[S]) save(ctx context.Context, moves []Move[S]) (again []Move[S]
 			errs = append(errs, fmt.Errorf("save %s %s: %w", m.Process.Name, moves[i].ID, err))
 		default:
 			m.report(ctx, moves[i])
-			if len(moves[i].Send) > 0 {
-				m.Sent(ctx, moves[i].Send)
-			}
+			sent = append(sent, moves[i].Send...)
 		}
+	}
+	if len(sent) > 0 {
+		m.Sent(ctx, sent) // at once, since each waits for the broker
 	}
 	return again, errors.Join(errs...)
 }

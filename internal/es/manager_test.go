@@ -80,14 +80,18 @@ func TestManagerStartsAgainWhereSomebodyElseWasFaster(t *testing.T) {
 
 func TestManagerHandsOnWhatIsAccepted(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, at(0, "order-7", 1, 1))
+	s := newStage(t, at(0, "order-7", 1, 1), at(1, "order-8", 1, 2))
+	times := 0
 	s.Sent = func(_ context.Context, commands []es.Envelope) {
-		if !reflect.DeepEqual(commands, s.kept.sent) {
-			t.Errorf("handed on %v before they were accepted", commands)
+		if times++; len(commands) != 2 || !reflect.DeepEqual(commands, s.kept.sent) {
+			t.Errorf("handed on %v, want what was accepted: %v", commands, s.kept.sent)
 		}
 	}
-	if err := s.CatchUp(t.Context(), "order-7"); err != nil {
+	if err := s.CatchUp(t.Context(), "order-7", "order-8"); err != nil {
 		t.Fatal(err)
+	}
+	if times != 1 {
+		t.Errorf("handed on %d times, want once what several processes have sent", times)
 	}
 }
 

@@ -54,9 +54,7 @@ const (
 // Hand publishes commands that are in the journal already. It goes on when ctx
 // is done: whoever asked may have left, but the command stands.
 func (s *Sender) Hand(ctx context.Context, commands []Envelope) {
-	for _, c := range commands {
-		s.hand(ctx, c)
-	}
+	s.handAll(context.WithoutCancel(ctx), commands)
 }
 
 func (s *Sender) hand(ctx context.Context, c Envelope) {

@@ -67,13 +67,47 @@ func commands(ids ...string) []es.Envelope {
 	return all
 }
 
+// handEach hands over commands one after the other, as they come from as many requests.
+func handEach(t *testing.T, s *es.Sender, commands []es.Envelope) {
+	t.Helper()
+	for _, c := range commands {
+		s.Hand(t.Context(), []es.Envelope{c})
+	}
+}
+
+// Each waits until the broker has confirmed it, so that all of them take as long as one.
+func TestSenderHandsOverSideBySideWhatIsForSeveralAggregates(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var done []string
+		s := &es.Sender{Log: slog.New(slog.DiscardHandler), Publish: func(_ context.Context, c es.Envelope) error {
+			time.Sleep(time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			done = append(done, c.ID)
+			return nil
+		}}
+		ctx, leave := context.WithCancel(t.Context())
+		leave() // whoever asked; the commands stand
+		began := time.Now()
+		s.Hand(ctx, []es.Envelope{{ID: "create", Target: "7"}, {ID: "open", Target: "8"}, {ID: "submit", Target: "7"}, {ID: "debit", Target: "9"}})
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("it took %v, want as long as the two for 7", took)
+		}
+		if len(done) != 4 || slices.Index(done, "create") > slices.Index(done, "submit") {
+			t.Errorf("handed over %v, want all, and those for 7 in their order", done)
+		}
+	})
+}
+
 func TestSenderOffersOneCommandASecondWhileTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &mail{opened: time.Now(), back: 2500 * time.Millisecond}
 		log, said := logged()
 		s := &es.Sender{Publish: m.publish, Log: log}
-		s.Hand(t.Context(), commands("a", "b", "c"))
+		handEach(t, s, commands("a", "b", "c"))
 		stop := start(t, s.Retry)
 		time.Sleep(10 * time.Second)
 		stop()
@@ -92,10 +126,10 @@ func TestSenderWarnsOncePerOutage(t *testing.T) {
 		log, said := logged()
 		s := &es.Sender{Publish: m.publish, Log: log}
 		stop := start(t, s.Retry)
-		s.Hand(t.Context(), commands("a", "b"))
+		handEach(t, s, commands("a", "b"))
 		time.Sleep(5 * time.Second)
 		m.leave(time.Hour)
-		s.Hand(t.Context(), commands("c", "d"))
+		handEach(t, s, commands("c", "d"))
 		time.Sleep(5 * time.Second)
 		stop()
 		if warnings := strings.Count(said.String(), "level=WARN"); warnings != 2 {
@@ -110,7 +144,7 @@ func TestSenderGetsPastACommandThatNoQueueTakes(t *testing.T) {
 		m := &mail{opened: time.Now(), back: time.Millisecond, lost: map[string]bool{"lost": true}}
 		log, _ := logged()
 		s := &es.Sender{Publish: m.publish, Log: log}
-		s.Hand(t.Context(), commands("lost", "a", "b"))
+		handEach(t, s, commands("lost", "a", "b"))
 		stop := start(t, s.Retry)
 		time.Sleep(3500 * time.Millisecond)
 		stop()
@@ -207,10 +241,10 @@ func TestSenderRemembersTheOldestTenThousand(t *testing.T) {
 				m := &mail{opened: time.Now(), back: time.Hour, slow: map[string]time.Duration{"0": 100 * time.Millisecond}}
 				log, _ := logged()
 				s := &es.Sender{Publish: m.publish, Log: log}
-				s.Hand(t.Context(), number(0, most+100))
+				handEach(t, s, number(0, most+100))
 				stop := start(t, s.Retry)
 				time.Sleep(1050 * time.Millisecond)
-				s.Hand(t.Context(), number(20_000, later)) // while number 0 is on offer
+				handEach(t, s, number(20_000, later)) // while number 0 is on offer
 				time.Sleep(500 * time.Millisecond)
 				m.leave(0)
 				time.Sleep(time.Minute)

@@ -46,8 +46,8 @@ func (p ProcessRow) inTheWay(now time.Time) []string {
 		switch {
 		case o.Status == es.StatusFailed:
 			why = append(why, fmt.Sprintf("command %s %s failed%s", c.Type, c.ID, because(o.Problem)))
-		case !decided && now.Sub(c.At) > StuckAfter:
-			why = append(why, fmt.Sprintf("command %s %s has no outcome since %s", c.Type, c.ID, second(c.At)))
+		case !decided && now.Sub(p.openSince(c)) > StuckAfter:
+			why = append(why, fmt.Sprintf("command %s %s has no outcome since %s", c.Type, c.ID, second(p.openSince(c))))
 		}
 	}
 	for _, t := range p.Instance.Timers {
@@ -105,6 +105,17 @@ func (p ProcessRow) sent() []SentBy {
 		}
 	}
 	return all
+}
+
+// openSince is when the first of those commands was sent that ask for the same as one, of
+// the same aggregate, and have no outcome: to ask once more is no answer.
+func (p ProcessRow) openSince(c SentBy) time.Time {
+	for _, other := range p.Pending() { // oldest first
+		if other.Type == c.Type && other.Target == c.Target {
+			return other.At
+		}
+	}
+	return c.At
 }
 
 // latest returns those commands that no later one of the same type, for the same

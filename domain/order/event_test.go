@@ -74,5 +74,5 @@ func TestEventsLeaveOutWhatIsNotThere(t *testing.T) {
 
 func FuzzCodec(f *testing.F) {
 	kit().Fuzz(f, "order.created",
-		``, `null`, `[]`, `{"at":null}`, `{"at":"24:00"}`, `{"items":[null,{}]}`, `{"AT":"2025-03-01T12:00:00+23:59"}`)
+		``, `null`, `[]`, `{"at":null}`, `{"at":"24:00"}`, `{"items":[null,{}]}`, `{"AT":"2025-03-01T12:00:00+23:59"}`, `{"AT":"0000-01-01T0:00:00+00:00"}`)
 }

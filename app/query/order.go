@@ -33,15 +33,6 @@ type Order struct {
 	DeliveredAt     time.Time           `json:"delivered_at,omitzero"`
 }
 
-// OrderEvents are the types of the events that an Order is made of.
-func OrderEvents() []string {
-	var types []string
-	for _, e := range order.Catalogue() {
-		types = append(types, e.EventType())
-	}
-	return types
-}
-
 // Evolve returns the view after an event.
 func (v Order) Evolve(e order.Event) Order {
 	switch e := e.(type) {

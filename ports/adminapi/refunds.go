@@ -40,18 +40,22 @@ func refundSchema() *openapi3.Schema {
 // refunds lets operators give back what was taken by a payment, and say that it was
 // given back when the gateway would not do it.
 func (c Config) refunds(r chi.Router) {
-	post := func(path string, schema *openapi3.Schema, do func(*httpkit.Writes, *openapi3.Schema, http.ResponseWriter, *http.Request) error) {
+	post := func(path string, schema *openapi3.Schema, read reader) {
 		if c.Writes == nil {
 			r.Post(path, c.elsewhere(c.noWrites()))
 			return
 		}
-		r.Post(path, c.answered(func(w http.ResponseWriter, r *http.Request) error { return do(c.Writes, schema, w, r) }))
+		r.Post(path, c.answered(func(w http.ResponseWriter, r *http.Request) error { return c.write(w, r, schema, read) }))
 	}
-	post("/admin/payments/{id}/refunds", refundSchema(), giveBack)
-	post("/admin/payments/{id}/refunds/{refund}/settle", settlementSchema(), settle)
+	post("/admin/payments/{id}/refunds", refundSchema(), c.readRefund)
+	post("/admin/payments/{id}/refunds/{refund}/settle", settlementSchema(), readSettlement)
 }
 
-func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWriter, r *http.Request) error {
+// reader reads what is wanted of a payment, from a body that its schema has let through.
+type reader func(id payment.ID, r *http.Request) (body any, wanted command.Command, err error)
+
+// write carries out what an operator wants of a payment.
+func (c Config) write(w http.ResponseWriter, r *http.Request, schema *openapi3.Schema, read reader) error {
 	id, err := httpkit.ReadID("id", chi.URLParam(r, "id"))
 	if err != nil {
 		return err
@@ -63,20 +67,32 @@ func giveBack(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWr
 	if err := httpkit.CheckBody(w, r, true, schema); err != nil {
 		return err
 	}
-	var body refund
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return httpkit.No("invalid_request", err.Error())
+	body, wanted, err := read(payment.ID(id), r)
+	if err != nil {
+		return err
 	}
-	answer, err := writes.Do(r.Context(), httpkit.Write{
-		Params: params, Caller: operator, Body: body, Outcomes: commandsPath,
-		Command: command.Refund{
-			Payment: payment.ID(id), Refund: writes.NewID(), Amount: body.Amount, Reason: body.Reason,
-		},
+	answer, err := c.Writes.Do(r.Context(), httpkit.Write{
+		Params: params, Caller: operator, Body: body, Command: wanted, Outcomes: commandsPath,
 	})
 	if err != nil {
 		return err
 	}
 	return answer.Send(w)
+}
+
+func (c Config) readRefund(id payment.ID, r *http.Request) (any, command.Command, error) {
+	var body refund
+	if err := decode(r, &body); err != nil {
+		return nil, nil, err
+	}
+	return body, command.Refund{Payment: id, Refund: c.Writes.NewID(), Amount: body.Amount, Reason: body.Reason}, nil
+}
+
+func decode(r *http.Request, body any) error {
+	if err := json.NewDecoder(r.Body).Decode(body); err != nil {
+		return httpkit.No("invalid_request", err.Error())
+	}
+	return nil
 }
 
 // paramsOf reads the headers of a write.

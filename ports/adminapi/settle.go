@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -26,31 +25,17 @@ func settlementSchema() *openapi3.Schema {
 	return body
 }
 
-func settle(writes *httpkit.Writes, schema *openapi3.Schema, w http.ResponseWriter, r *http.Request) error {
-	id, err := httpkit.ReadID("id", chi.URLParam(r, "id"))
-	if err != nil {
-		return err
-	}
+// readSettlement returns the command for the body too, which does not say which refund it
+// is about: an Idempotency-Key is for one refund.
+func readSettlement(id payment.ID, r *http.Request) (any, command.Command, error) {
 	refund, err := httpkit.ReadID("refund", chi.URLParam(r, "refund"))
 	if err != nil {
-		return err
-	}
-	params, err := paramsOf(r)
-	if err != nil {
-		return err
-	}
-	if err := httpkit.CheckBody(w, r, true, schema); err != nil {
-		return err
+		return nil, nil, err
 	}
 	var body settlement
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return httpkit.No("invalid_request", err.Error())
+	if err := decode(r, &body); err != nil {
+		return nil, nil, err
 	}
-	c := command.SettleRefund{Payment: payment.ID(id), Refund: refund, Reference: body.Reference}
-	// The body does not say which refund it is about, and a key is for one refund.
-	answer, err := writes.Do(r.Context(), httpkit.Write{Params: params, Caller: operator, Body: c, Command: c, Outcomes: commandsPath})
-	if err != nil {
-		return err
-	}
-	return answer.Send(w)
+	c := command.SettleRefund{Payment: id, Refund: refund, Reference: body.Reference}
+	return c, c, nil
 }

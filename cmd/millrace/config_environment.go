@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/millrace/millrace/internal/crash"
 )
 
 // prefix is what the environment variables of all settings begin with.
@@ -52,7 +54,7 @@ func unknown(environment []string) []string {
 	settings.VisitAll(func(f *pflag.Flag) { known[variable(f.Name)] = true })
 	var names []string
 	for _, entry := range environment {
-		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, prefix) && !known[name] {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, prefix) && !known[name] && !crash.Reads(name) {
 			names = append(names, name)
 		}
 	}

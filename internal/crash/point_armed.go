@@ -11,9 +11,12 @@ import (
 	"syscall"
 )
 
+// variable says where the process dies.
+const variable = "MILLRACE_CRASH_AT"
+
 var (
 	orders      string // the file with orders to die, if there is one
-	where, left = armed(os.Getenv("MILLRACE_CRASH_AT"))
+	where, left = armed(os.Getenv(variable))
 	passed      atomic.Int64
 )
 
@@ -29,10 +32,13 @@ func armed(setting string) (string, int64) {
 	}
 	n, err := strconv.ParseInt(count, 10, 64)
 	if err != nil {
-		panic("MILLRACE_CRASH_AT: want NAME, NAME:COUNT or @FILE, got " + setting)
+		panic(variable + ": want NAME, NAME:COUNT or @FILE, got " + setting)
 	}
 	return name, n
 }
+
+// Reads tells whether an environment variable is read here.
+func Reads(name string) bool { return name == variable }
 
 // Point marks a place between two steps that must survive being separated. Each of
 // the texts that about returns is one thing that passes here.
@@ -62,7 +68,7 @@ func ordered(name string, about []func() []string) bool {
 	}
 	done, err := os.ReadFile(orders + ".done")
 	if err != nil && !os.IsNotExist(err) {
-		panic("MILLRACE_CRASH_AT: " + err.Error())
+		panic(variable + ": " + err.Error())
 	}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
@@ -75,7 +81,7 @@ func ordered(name string, about []func() []string) bool {
 			_, err = fmt.Fprintf(f, "%s\t%d\n", line, os.Getpid())
 		}
 		if err != nil {
-			panic("MILLRACE_CRASH_AT: " + err.Error())
+			panic(variable + ": " + err.Error())
 		}
 		return true
 	}

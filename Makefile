@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)"
-FUZZ_TIME ?= 10s
+FUZZ_TIME ?= 20000x
 
 # The suites that run on every broker with every database. What they run is seen by
 # the race detector in the other tests, one by one.
@@ -42,11 +42,11 @@ test: tools verify lint fuzz race ## everything that has to be green; what CI ru
 
 .PHONY: race
 race: ## all tests, with the race detector where it sees the code at work; starts the servers they need
-	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/crashtest
-	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/faulttest
-	@scripts/with-servers.sh go test -timeout 20m ./cmd/millrace/sagatest
-	@scripts/with-servers.sh go test -timeout 20m -run '$(COMBINATIONS)' ./cmd/millrace
-	@scripts/with-servers.sh go test -race -timeout 40m -skip '$(COMBINATIONS)' $$(go list ./... | grep -v -e /crashtest -e /faulttest -e /sagatest)
+	@scripts/with-servers.sh go test -timeout 40m ./cmd/millrace/crashtest
+	@scripts/with-servers.sh go test -timeout 40m ./cmd/millrace/faulttest
+	@scripts/with-servers.sh go test -timeout 40m ./cmd/millrace/sagatest
+	@scripts/with-servers.sh go test -timeout 40m -run '$(COMBINATIONS)' ./cmd/millrace
+	@scripts/with-servers.sh go test -race -timeout 60m -skip '$(COMBINATIONS)' $$(go list ./... | grep -v -e /crashtest -e /faulttest -e /sagatest)
 
 .PHONY: faults
 faults: ## break servers and processes under load, and print what was lost; a quarter of an hour
@@ -54,7 +54,7 @@ faults: ## break servers and processes under load, and print what was lost; a qu
 	@MILLRACE_FAULTS=full scripts/with-servers.sh go test -count=1 -v -timeout 30m -run TestManyCheckouts ./cmd/millrace/sagatest
 
 .PHONY: fuzz
-fuzz: ## every fuzz test, FUZZ_TIME (10s) each
+fuzz: ## every fuzz test for FUZZ_TIME: 20000x, which is so many inputs, or a time such as 1m
 	@scripts/fuzz.sh $(FUZZ_TIME)
 
 .PHONY: lint

@@ -19,6 +19,7 @@ type visit struct {
 	name  string // begins the keys of its writes
 	order string // its id, once it was created
 	total int64  // what it costs
+	trap  *trap  // the last one that was set for it, if any
 
 	writes atomic.Int64
 }

@@ -17,7 +17,7 @@ const (
 func killed(w way, job, point string, words ...string) func(*visit) {
 	return func(v *visit) {
 		v.begin(w)
-		done := v.trap(job, point, words, func() {})
+		done := v.setTrap(job, point, words, func() {})
 		w.walk(v)
 		<-done
 	}
@@ -36,7 +36,7 @@ func canceledDuring(s step) func(*visit) {
 		if s.doer == orders || !v.house.apart() {
 			meanwhile, afterwards = afterwards, meanwhile
 		}
-		done := v.trap(s.doer, point, words, meanwhile)
+		done := v.setTrap(s.doer, point, words, meanwhile)
 		s.way.alone(v)
 		<-done
 		afterwards()
@@ -48,7 +48,7 @@ func canceledDuring(s step) func(*visit) {
 func away(job, command string, w way, given func(shown) bool) func(*visit) {
 	return func(v *visit) {
 		v.begin(w)
-		done := v.trap(job, "append.before", []string{" " + command + " ", theOrder}, func() {
+		done := v.setTrap(job, "append.before", []string{" " + command + " ", theOrder}, func() {
 			err := fleet.Eventually(patience, func() error {
 				s, err := v.shown()
 				if err == nil && !given(s) {
@@ -98,9 +98,9 @@ func (v *visit) begin(w way) {
 	}
 }
 
-// trap has a process die that does a job, and starts it again when what is to be done
+// setTrap has a process die that does a job, and starts it again when what is to be done
 // meanwhile is done.
-func (v *visit) trap(job, point string, words []string, meanwhile func()) (done <-chan struct{}) {
+func (v *visit) setTrap(job, point string, words []string, meanwhile func()) (done <-chan struct{}) {
 	v.Helper()
 	known := make([]string, len(words))
 	for i, word := range words {
@@ -116,6 +116,7 @@ func (v *visit) trap(job, point string, words []string, meanwhile func()) (done 
 	if err != nil {
 		v.Fatal(err)
 	}
+	v.trap = t
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -143,6 +144,21 @@ func (v *visit) payment() (id string) {
 		return err
 	})
 	return id
+}
+
+// payTooSlowly submits the order and pays it in a way that takes longer than the order
+// waits. Payments are not to die meanwhile, since they would find the charge, which is
+// made at once, when they are back.
+func (v *visit) payTooSlowly() {
+	v.Helper()
+	defer v.undisturbed(payments)()
+	v.submit("tok_slow")
+	// When everything dies before it is written down that the time is up, the checkout
+	// may hear of the charge before it looks at the time again.
+	either := !v.house.apart() && v.trap != nil && v.trap.point == "process.before"
+	v.until(func(s shown) bool {
+		return s.PaymentStatus == "failed" || either && s.PaymentStatus == "paid"
+	}, "waits no more for its payment")
 }
 
 // payInTime pays the order where the gateway has little time, again if that was too

@@ -16,7 +16,7 @@ import (
 // point.
 type traps struct {
 	file  string
-	armed sync.Mutex // held while there is one that has not sprung
+	armed sync.RWMutex // held while there is one that has not sprung, and shared by who wants none
 
 	mu    sync.Mutex
 	lines []string
@@ -64,6 +64,7 @@ func (t *traps) victim(line string) (pid int, err error) {
 // trap is one that was set for a process.
 type trap struct {
 	house *house
+	point string
 	line  string
 	slot  int
 }
@@ -75,7 +76,18 @@ func (h *house) arm(job, point string, words ...string) (*trap, error) {
 	slot := h.slots[job]
 	h.traps[slot].armed.Lock()
 	line, err := h.traps[slot].set(point, words...)
-	return &trap{h, line, slot}, err
+	return &trap{h, point, line, slot}, err
+}
+
+// undisturbed waits until nobody but the visit itself has the process die that does a
+// job, and keeps it so until done is called.
+func (v *visit) undisturbed(job string) (done func()) {
+	slot := v.house.slots[job]
+	if v.trap != nil && v.trap.slot == slot {
+		return func() {} // others wait until it has sprung
+	}
+	v.house.traps[slot].armed.RLock()
+	return v.house.traps[slot].armed.RUnlock
 }
 
 // spring waits until the process has died.

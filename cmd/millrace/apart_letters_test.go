@@ -115,7 +115,10 @@ func TestCheckoutGoesOnWhenItsCommandIsRequeuedInAnotherStore(t *testing.T) {
 			l.client.post(ticketOf(l.order)+"/accept", nil).want(http.StatusOK)
 			letter := l.awaitLetter(l.orders, "millrace.commands.order.approve")
 			failed := "command order.approve " + letter.MessageID + " failed"
-			eventually(t, "the checkout is stuck", func() bool { return strings.Contains(l.stuck(checkouts), failed) })
+			checkouts.awaitStuck(t, "checkout", failed)
+			if out := l.stuck(checkouts); !strings.Contains(out, failed) {
+				t.Errorf("it does not list the checkout as stuck: %s\n%s", failed, out)
+			}
 
 			mend()
 			l.requeue(l.orders, letter.ID)

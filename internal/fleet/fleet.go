@@ -124,20 +124,20 @@ func (f *Fleet) Running() error {
 }
 
 // Eventually waits until a condition gives no error, and returns its last one if that
-// takes too long.
+// takes too long. It pauses after each look for as long as that took, or longer, so that
+// looking takes half of a processor at most, and looks once more at the end.
 func Eventually(within time.Duration, condition func() error) error {
-	enough := time.After(within)
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for {
+	enough := time.Now().Add(within)
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		began := time.Now()
 		err := condition()
-		if err == nil {
+		left := time.Until(enough)
+		switch {
+		case err == nil:
 			return nil
-		}
-		select {
-		case <-look.C:
-		case <-enough:
+		case left <= 0:
 			return fmt.Errorf("not within %v: %w", within, err)
 		}
+		<-time.After(min(max(pause, time.Since(began)), left))
 	}
 }

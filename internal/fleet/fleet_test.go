@@ -2,7 +2,9 @@ package fleet_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/millrace/millrace/internal/fleet"
@@ -62,5 +64,33 @@ func TestEventuallySaysWhatWasMissing(t *testing.T) {
 	})
 	if err != nil || left != 0 {
 		t.Errorf("got %v with %d left", err, left)
+	}
+}
+
+func TestEventuallyPausesBetweenLooks(t *testing.T) {
+	t.Parallel()
+	missing := errors.New("two more")
+	for name, c := range map[string]struct {
+		takes time.Duration // a look
+		want  []time.Duration
+	}{
+		"quick": {0, []time.Duration{0, 20, 60, 140, 300, 500, 700, 900, 1000}},
+		"slow":  {180, []time.Duration{0, 360, 720, 1000}}, // it ends in the middle of a pause
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var looks []time.Duration
+				err := fleet.Eventually(time.Second, func() error {
+					looks = append(looks, time.Since(began)/time.Millisecond)
+					<-time.After(c.takes * time.Millisecond)
+					return missing
+				})
+				if !errors.Is(err, missing) || !slices.Equal(looks, c.want) {
+					t.Errorf("looked after %d ms and got %v, want looks after %d ms", looks, err, c.want)
+				}
+			})
+		})
 	}
 }

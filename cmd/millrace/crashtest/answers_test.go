@@ -100,10 +100,13 @@ func (c *customers) open(ctx context.Context, l *life, path string) (*http.Respo
 	return response, nil
 }
 
-// checkEventStream reads the live stream of events from its beginning.
+// checkEventStream reads the live stream of events from its beginning. Patience is for
+// each event: there may be many.
 func (c *customers) checkEventStream(f *findings, l *life, b *book) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	enough := time.AfterFunc(patience, cancel)
+	defer enough.Stop()
 	response, err := c.open(ctx, l, "/v1/events")
 	if err != nil {
 		f.add("%v", err)
@@ -118,6 +121,7 @@ func (c *customers) checkEventStream(f *findings, l *life, b *book) {
 			f.add("the event stream ends before position %d of %d: %v", p.position, len(b.feed), err)
 			return
 		}
+		enough.Reset(patience)
 		if want := b.streams[p.stream][p.version-1].ID; position != p.position || id != want {
 			f.add("the event stream has event %s at %d, want %s at %d", id, position, want, p.position)
 		}

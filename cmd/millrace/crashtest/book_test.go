@@ -32,6 +32,7 @@ type book struct {
 	seen       map[processKey]map[es.Stream]es.Version // how far each process has seen streams
 	charges    map[string]charge                       // by key, which is the id of a payment
 	refunds    map[string]refund                       // by key, which is the id of a refund
+	given      map[string]int64                        // what the gateway has given back, by order
 	letters    int                                     // dead letters
 	integrity  string                                  // what the database says of itself
 }
@@ -78,7 +79,7 @@ func readBook(file, ledger string) (*book, error) {
 		commands: map[string]command{}, outcomes: map[string]outcome{}, unfinished: map[string]bool{},
 		views: map[es.Stream]viewRow{}, found: map[string][]int64{},
 		processes: map[processKey]processRow{}, seen: map[processKey]map[es.Stream]es.Version{},
-		charges: map[string]charge{}, refunds: map[string]refund{},
+		charges: map[string]charge{}, refunds: map[string]refund{}, given: map[string]int64{},
 	}
 	return b, errors.Join(
 		readFile(file, b.readEvents, b.readJournal, b.readRelay, b.readViews, b.readSearch, b.readProcesses, b.readRest),

@@ -42,12 +42,16 @@ func (b *book) readCharges(tx *sql.Tx) error {
 	}, "SELECT key, order_id, method, amount, currency, status, code, reference FROM charges")
 }
 
+// readRefunds reads refunds, once the charges are there that they are of.
 func (b *book) readRefunds(tx *sql.Tx) error {
 	return each(tx, func(scan func(...any) error) error {
 		var key string
 		var r refund
 		err := scan(&key, &r.charge, &r.amount.Amount, &r.amount.Currency, &r.status, &r.code, &r.reference)
 		b.refunds[key] = r
+		if r.status == "refunded" {
+			b.given[b.charges[r.charge].order] += r.amount.Amount
+		}
 		return err
 	}, "SELECT key, charge_key, amount, currency, status, code, reference FROM refunds")
 }
@@ -191,13 +195,7 @@ func (b *book) money(order string) (taken, kept int64) {
 			taken += c.amount.Amount
 		}
 	}
-	kept = taken
-	for _, r := range b.refunds {
-		if b.charges[r.charge].order == order && r.status == "refunded" {
-			kept -= r.amount.Amount
-		}
-	}
-	return taken, kept
+	return taken, taken - b.given[order]
 }
 
 // checkOnce looks for what has happened to an order more often than once, or for no

@@ -1,12 +1,19 @@
 package faulttest
 
-import "github.com/millrace/millrace/internal/fleet"
+import (
+	"time"
+
+	"github.com/millrace/millrace/internal/fleet"
+)
 
 // patience is how long a process may take to be ready, or to stop.
 const patience = fleet.Patience
 
 // everythingElse is what happens without anybody waiting for it.
 const everythingElse = "events,processes,payments,restaurant"
+
+// leaseTime is how long a lease lasts that nobody extends.
+const leaseTime = 2 * time.Second
 
 // split is what processes the scenarios run: two of each role.
 var split = []string{
@@ -21,7 +28,7 @@ func (s *stage) runs(roles ...string) []fleet.Run {
 	for i, r := range roles {
 		runs[i] = fleet.Run{Binary: binary, Name: r, Settings: []string{
 			"MILLRACE_STORE=" + s.store.Address, "MILLRACE_BROKER=" + s.broker.Address(), "MILLRACE_ROLES=" + r,
-			"MILLRACE_LEASE=2s", "MILLRACE_RESEND_AFTER=3s",
+			"MILLRACE_LEASE=" + leaseTime.String(), "MILLRACE_RESEND_AFTER=3s",
 			"MILLRACE_GATEWAY=simulator:" + s.ledger, "MILLRACE_SOLD_OUT=" + soldOut, "MILLRACE_PAYMENT_TIMEOUT=15m",
 		}}
 	}

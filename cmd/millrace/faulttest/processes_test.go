@@ -18,42 +18,63 @@ func TestTheRelayThatLeadsSleepsThroughItsLease(t *testing.T) {
 	s := newStage(t, "mariadb")
 	s.open(split...)
 	for range atLength(3, 10) {
-		leader, epoch := s.leadingRelay()
-		before := s.head()
+		was, before := s.relayLease(), s.head()
 		s.awaitAppend()
-		leader.Signal(t, syscall.SIGSTOP)
+		was.leader.Signal(t, syscall.SIGSTOP)
 		asleep := time.Now()
 		s.await(2*patience, func() error {
-			if _, now := s.leadingRelay(); now == epoch || s.head() < before+100 {
-				return fmt.Errorf("the lease is at epoch %d and the feed at %d, after %d and %d", now, s.head(), epoch, before)
+			if now := s.relayLease(); now.epoch == was.epoch || s.head() < before+100 {
+				return fmt.Errorf("the lease is at epoch %d and the feed at %d, after %d and %d", now.epoch, s.head(), was.epoch, before)
 			}
 			return nil
 		})
 		t.Logf("another relay has taken over after %v", time.Since(asleep).Round(time.Millisecond))
-		_, epoch = s.leadingRelay()
-		leader.Signal(t, syscall.SIGCONT)
-		s.awaitAccepted(crowd)
-		if now, e := s.leadingRelay(); now == leader { // a third may lead where the second is slow
-			t.Errorf("the relay that slept leads again, at epoch %d after %d", e, epoch)
-		}
+		last, enough := s.relayLease(), s.answers().accepted()+crowd
+		was.leader.Signal(t, syscall.SIGCONT)
+		s.await(2*patience, func() error {
+			now := s.relayLease()
+			if now.epoch != last.epoch && now.taken().Before(last.until) { // who is slow may lose it in time
+				t.Errorf("the lease passed from epoch %d to %d at %v at the latest, and was not over before %v",
+					last.epoch, now.epoch, now.taken(), last.until)
+			}
+			last = now
+			if n := s.answers().accepted(); n < enough {
+				return fmt.Errorf("only %d of %d writes were accepted", n, enough)
+			}
+			return nil
+		})
 	}
 	s.settle(mended{scenario: "the leading relay sleeps", since: time.Now(), within: soon})
 }
 
-// leadingRelay returns the process that holds the relay's lease, and its epoch.
-func (s *stage) leadingRelay() (leader *fleet.Process, epoch int64) {
+// lease is who leads, and until when unless that is extended.
+type lease struct {
+	leader *fleet.Process
+	epoch  int64
+	until  time.Time // by the clock of the database
+}
+
+// taken is when the lease was taken, or extended last.
+func (l lease) taken() time.Time { return l.until.Add(-leaseTime) }
+
+// relayLease returns the lease of the relay that leads.
+func (s *stage) relayLease() (l lease) {
 	s.Helper()
 	var holder string
-	if err := s.db.QueryRow("SELECT holder, epoch FROM leases WHERE name = 'relay'").Scan(&holder, &epoch); err != nil {
+	var until int64
+	err := s.db.QueryRow("SELECT holder, epoch, expires_at FROM leases WHERE name = 'relay'").Scan(&holder, &l.epoch, &until)
+	if err != nil {
 		s.Fatal(err)
 	}
+	l.until = time.UnixMicro(until)
 	for _, p := range s.fleet.All() {
 		if strings.Contains(holder, "/"+strconv.Itoa(p.Pid())+"/") {
-			return p, epoch
+			l.leader = p
+			return l
 		}
 	}
 	s.Fatalf("nobody has the lease of %s", holder)
-	return nil, 0
+	return l
 }
 
 // awaitAppend returns while the relay is at work, most likely, so that it stands

@@ -54,6 +54,7 @@ func (r *Requester) hand(ctx context.Context, c Envelope, wait time.Duration) {
 }
 
 func (r *Requester) await(ctx context.Context, pending Outcome, news <-chan Outcome, wait time.Duration) (Outcome, error) {
+	until := time.Now().Add(wait)
 	enough := time.NewTimer(wait)
 	defer enough.Stop()
 	look := time.NewTicker(r.Poll)
@@ -66,6 +67,9 @@ func (r *Requester) await(ctx context.Context, pending Outcome, news <-chan Outc
 			// A look that fails tells nothing: the command has been accepted.
 			if o, err := r.Sender.Journal.Outcome(ctx, pending.CommandID); err == nil && o.Status != StatusPending {
 				return o, nil
+			}
+			if !time.Now().Before(until) { // it took long, and the next one may be due as well
+				return pending, nil
 			}
 		case <-enough.C:
 			return pending, nil

@@ -99,6 +99,20 @@ func TestRequesterSaysPendingWhenTimeIsUp(t *testing.T) {
 	}
 }
 
+func TestRequesterDoesNotLookAgainAfterALookThatTookTooLong(t *testing.T) {
+	t.Parallel()
+	for range 20 { // it may be lucky
+		synctest.Test(t, func(t *testing.T) {
+			r := newRequester(&book{outcomes: func(string) (es.Outcome, error) {
+				<-time.After(3 * time.Second)
+				return es.Outcome{}, errors.New("the store does not answer")
+			}}, nil)
+			o, took, err := request(t, t.Context(), r, 2*time.Second)
+			wantAnswer(t, o, took, err, pending(add), 4*time.Second)
+		})
+	}
+}
+
 func TestRequesterAnswersARepetitionAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -94,9 +94,16 @@ func TestRabbitMQLosesItsDiskUnderLoad(t *testing.T) {
 	for _, slot := range workers {
 		s.fleet.Again(slot)
 	}
-	s.awaitAccepted(atLength(crowd, 2*crowd)) // few are left: nobody has been getting on for a while
+	// By now the others may all ask about what is pending, and write nothing.
+	rounds := atLength(1, 2)
+	meanwhile := newCustomers(t, s.fleet, "order meanwhile", rounds)
+	s.awaitAcceptedOf(meanwhile, rounds*crowd)
 	s.broker.Start()
-	s.settle(mended{scenario: "RabbitMQ loses its disk", since: time.Now(), within: soon})
+	back := time.Now()
+	if s.join(meanwhile, soon+patience) {
+		s.customers.tally.join(meanwhile.tally.now())
+	}
+	s.settle(mended{scenario: "RabbitMQ loses its disk", since: back, within: soon})
 }
 
 func TestRabbitMQRunsOutOfMemoryUnderLoad(t *testing.T) {

@@ -72,10 +72,15 @@ func (s *stage) await(within time.Duration, condition func() error) {
 // awaitAccepted waits until so many more writes have been accepted.
 func (s *stage) awaitAccepted(more int) {
 	s.Helper()
-	before := s.answers().accepted()
+	s.awaitAcceptedOf(s.customers, s.answers().accepted()+more)
+}
+
+// awaitAcceptedOf waits until so many writes of some customers have been accepted.
+func (s *stage) awaitAcceptedOf(some *customers, writes int) {
+	s.Helper()
 	s.await(2*patience, func() error {
-		if n := s.answers().accepted() - before; n < more {
-			return fmt.Errorf("only %d of %d writes were accepted", n, more)
+		if n := some.tally.now().accepted(); n < writes {
+			return fmt.Errorf("only %d of %d writes were accepted", n, writes)
 		}
 		return nil
 	})
@@ -134,20 +139,32 @@ func (s *stage) settle(m mended) {
 func (s *stage) asBefore() {
 	s.Helper()
 	again := newCustomers(s.T, s.fleet, "order afterwards", 1)
-	select {
-	case <-again.done:
-	case <-time.After(patience):
-		s.Errorf("customers wait for answers after the fault: %+v", again.tally.now())
+	if !s.join(again, patience) {
 		return
 	}
 	if a := again.tally.now(); a.unavailable+a.wrong+a.none > 0 || a.slowest > 5*time.Second {
 		s.Errorf("after the fault customers were answered %+v", a)
 	}
-	maps.Copy(s.customers.orders, again.orders)
-	maps.Copy(s.customers.told, again.told)
 	if err := fleet.Eventually(patience, s.quiet); err != nil {
 		s.Errorf("the service has not come to rest: %v", err)
 	}
+}
+
+// join waits until further customers have made their orders, which are then among those
+// of the others. It tells whether they have.
+func (s *stage) join(further *customers, within time.Duration) bool {
+	s.Helper()
+	select {
+	case <-further.done:
+	case <-time.After(within):
+		s.Errorf("customers wait for answers after the fault: %+v", further.tally.now())
+		return false
+	}
+	s.customers.mu.Lock()
+	defer s.customers.mu.Unlock()
+	maps.Copy(s.customers.orders, further.orders)
+	maps.Copy(s.customers.told, further.told)
+	return true
 }
 
 // quiet says what the service is still to do, or nil. A process that waits for nobody

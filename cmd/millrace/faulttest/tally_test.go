@@ -50,6 +50,22 @@ func (t *tally) note(q request, a answer, began time.Time) {
 	}
 }
 
+// join adds the answers that further customers got.
+func (t *tally) join(a answers) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.good += a.good
+	t.pending += a.pending
+	t.unavailable += a.unavailable
+	t.wrong += a.wrong
+	t.none += a.none
+	t.hasty += a.hasty
+	t.slowest = max(t.slowest, a.slowest)
+	if a.lastGood.After(t.lastGood) {
+		t.lastGood = a.lastGood
+	}
+}
+
 func (t *tally) now() answers {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -22,7 +22,8 @@ const (
 	pace  = time.Second // between two orders of one customer
 	open  = 4           // how many orders of one customer may be under way
 
-	// longest is how long a customer may wait for an answer of any kind.
+	// longest is how long a customer may wait for an answer of any kind, besides for
+	// the machine.
 	longest = 17 * time.Second
 )
 

@@ -23,6 +23,7 @@ type stage struct {
 	ledger    string // the file of the payment gateway
 	fleet     *fleet.Fleet
 	customers *customers
+	pulse     *pulse
 }
 
 // newStage starts the servers, and nothing on them.
@@ -30,7 +31,7 @@ func newStage(t *testing.T, database string) *stage {
 	t.Helper()
 	s := &stage{T: t, ledger: filepath.Join(t.TempDir(), "gateway.db"), broker: servertest.StartRabbitMQ(t, "rabbitmq"), store: servertest.StartMySQL(t, database)}
 	s.db = servertest.Connect(t, s.store.Address)
-	s.fleet = fleet.New(t)
+	s.fleet, s.pulse = fleet.New(t), newPulse(t)
 	return s
 }
 
@@ -124,7 +125,7 @@ func (s *stage) settle(m mended) {
 		s.Errorf("and %d more", more)
 	}
 	a := s.answers()
-	if a.wrong > 0 || a.hasty > 0 || (a.unavailable > 0 && !m.refuses) || (a.none > 0 && !m.cuts) || a.slowest > longest {
+	if a.wrong > 0 || a.hasty > 0 || (a.unavailable > 0 && !m.refuses) || (a.none > 0 && !m.cuts) || a.slowest > longest+s.pulse.longest() {
 		s.Errorf("customers were answered %+v", a)
 	}
 	var letters int
@@ -135,14 +136,15 @@ func (s *stage) settle(m mended) {
 	s.fleet.Stop()
 }
 
-// asBefore lets customers order once more, who all are to be answered at once.
+// asBefore lets customers order once more, who all are to be answered at once, as far
+// as that is up to the service.
 func (s *stage) asBefore() {
 	s.Helper()
 	again := newCustomers(s.T, s.fleet, "order afterwards", 1)
 	if !s.join(again, patience) {
 		return
 	}
-	if a := again.tally.now(); a.unavailable+a.wrong+a.none > 0 || a.slowest > 5*time.Second {
+	if a := again.tally.now(); a.unavailable+a.wrong+a.none > 0 || a.slowest > 5*time.Second+s.pulse.longest() {
 		s.Errorf("after the fault customers were answered %+v", a)
 	}
 	if err := fleet.Eventually(patience, s.quiet); err != nil {

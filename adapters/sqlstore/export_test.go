@@ -21,3 +21,6 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 
 // OpenMySQL makes a pool whose statements may take a time.
 var OpenMySQL = openMySQL
+
+// OnceSQLite changes the schema beside others who do.
+var OnceSQLite = onceSQLite

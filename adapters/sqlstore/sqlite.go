@@ -111,17 +111,37 @@ func openSQLite(path string) (*sql.DB, error) {
 
 // onceSQLite runs a function that changes the schema. Several processes may begin with
 // it at the same time: each step is a transaction, so that whoever comes second fails
-// by it and finds, at the next try, that it was made.
-func onceSQLite(ctx context.Context, _ *sql.DB, run func() error) error {
-	return persist(ctx, 2*time.Second, run)
+// by it and finds, at the next try, that it was made. For as long as others make steps
+// it tries again, however slow their disk is.
+func onceSQLite(ctx context.Context, db *sql.DB, run func() error) error {
+	made := func() (steps int64, err error) {
+		err = db.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&steps)
+		return steps, err
+	}
+	before, err := made()
+	for err == nil {
+		failed := persist(ctx, 2*time.Second, run)
+		if failed == nil {
+			return nil
+		}
+		var after int64
+		if after, err = made(); after == before || err != nil {
+			return errors.Join(failed, err)
+		}
+		before = after
+	}
+	return err
 }
 
-// persist tries something for a time until it succeeds.
+// persist tries something for a time until it succeeds. The last try is one that began
+// when the time was over: one that began earlier may have been held up by what is gone
+// by now.
 func persist(ctx context.Context, enough time.Duration, try func() error) error {
 	end := time.Now().Add(enough)
 	for {
+		late := !time.Now().Before(end)
 		err := try()
-		if err == nil || time.Now().After(end) {
+		if err == nil || late {
 			return err
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,32 +76,43 @@ func TestRabbitMQReadsMessagesOfOthers(t *testing.T) {
 func TestRabbitMQGivesUpOnAServerThatDoesNotAnswer(t *testing.T) {
 	onRabbits(t, func(t *testing.T, host *rabbitHost) {
 		proxy := newRabbitProxy(t, host.address)
-		r := openRabbit(t, proxy.address, RabbitMQConfig{ConfirmTimeout: 300 * time.Millisecond})
+		r := openRabbit(t, proxy.address, RabbitMQConfig{ConfirmTimeout: 3 * time.Second})
 		rabbitQueue(t, openRabbit(t, host.address, RabbitMQConfig{}), "topic", QueueConfig{Group: "g"})
-		rabbitPublish(t, r, "topic", typed("1", "t"))
+		rabbitPublishSoon(t, r, "topic", typed("1", "t"))
+		link, err := r.publisher.connection.await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := proxy.connections()
 
 		proxy.freeze()
 		hasty := typed("2", "t")
 		hasty.Payload = make([]byte, 12<<20) // more than the socket takes
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		hasty.SetContext(ctx)
-		if err := r.Publish("topic", hasty); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errRabbitUnknown) {
+		published := make(chan error, 1)
+		go func() { published <- r.Publish("topic", hasty) }()
+		eventually(t, "the message is under way", func() bool {
+			return slices.ContainsFunc(link.lanes, func(l *rabbitLane) bool { return len(l.places) > 0 })
+		})
+		cancel()
+		if err := <-published; !errors.Is(err, context.Canceled) || !errors.Is(err, errRabbitUnknown) {
 			t.Errorf("publish returned %v, want that its context is done", err)
 		}
-		if seen := proxy.connections(); seen != 1 {
-			t.Errorf("a context of a message has cost the connection: there are %d", seen)
+		if seen := proxy.connections(); seen != made {
+			t.Errorf("a context of a message has cost the connection: there are %d after %d", seen, made)
 		}
 		began := time.Now()
 		if err := r.Publish("topic", typed("3", "t")); !errors.Is(err, errRabbitUnknown) {
 			t.Errorf("publish returned %v, want that it is not confirmed", err)
 		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("publish gave up after %v, want 300ms", took)
+		if took := time.Since(began); took > 9*time.Second { // 10s are the default
+			t.Errorf("publish gave up after %v, want 3s", took)
 		}
 		proxy.thaw()
 		rabbitPublishSoon(t, r, "topic", typed("4", "t"))
-		if seen := proxy.connections(); seen < 2 {
+		if seen := proxy.connections(); seen == made {
 			t.Error("the connection that did not answer is still in use")
 		}
 	})

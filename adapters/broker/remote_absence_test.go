@@ -23,15 +23,16 @@ func returnsWhenContextIsDone(t *testing.T, s testServer) {
 	}
 }
 
-// publishFails publishes within a second and wants an error by then.
+// publishFails publishes within a second and wants an error soon after. Without its
+// context a message waits for 10s.
 func publishFails(t *testing.T, b Broker) {
 	t.Helper()
 	began := time.Now()
 	if err := b.Publish("topic", within(t, time.Second, keyed("a", "away"))); err == nil {
 		t.Error("publishing without a server succeeded")
 	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("publishing took %s, want the end of the context within 1s", took)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("publishing took %s, want the end of the context after 1s", took)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -40,18 +41,22 @@ func publishFails(t *testing.T, b Broker) {
 	}
 }
 
-// worksAgain publishes until that succeeds, and wants the message within 5s.
+// recovery is how soon a broker has to work again: before a server would give up those
+// who have messages, which is after 10s in Kafka and after 30s in NATS.
+const recovery = 9 * time.Second
+
+// worksAgain publishes until that succeeds, and wants the message soon.
 func worksAgain(t *testing.T, b Broker, out <-chan *message.Message, id string) {
 	t.Helper()
 	began := time.Now()
-	succeeds(t, 5*time.Second, func() error {
+	succeeds(t, recovery, func() error {
 		return b.Publish("topic", within(t, time.Second, keyed("a", id)))
 	})
 	takeUntil(t, out, id)
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it worked again after %s, want 5s at most", took)
+	if took := time.Since(began); took > recovery {
+		t.Errorf("it worked again after %s, want %s at most", took, recovery)
 	}
-	succeeds(t, 5*time.Second, func() error { return b.Ping(t.Context()) })
+	succeeds(t, recovery, func() error { return b.Ping(t.Context()) })
 }
 
 // takeUntil wants one message among others.

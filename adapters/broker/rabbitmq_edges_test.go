@@ -104,8 +104,9 @@ func TestRabbitMQGivesUpOnAServerThatDoesNotAnswer(t *testing.T) {
 			t.Errorf("a context of a message has cost the connection: there are %d after %d", seen, made)
 		}
 		began := time.Now()
-		if err := r.Publish("topic", typed("3", "t")); !errors.Is(err, errRabbitUnknown) {
-			t.Errorf("publish returned %v, want that it is not confirmed", err)
+		err = r.Publish("topic", typed("3", "t"))
+		if !errors.Is(err, errRabbitUnknown) || !strings.Contains(err.Error(), "within 3s") {
+			t.Errorf("publish returned %v, want that it is not confirmed within 3s", err)
 		}
 		if took := time.Since(began); took > 9*time.Second { // 10s are the default
 			t.Errorf("publish gave up after %v, want 3s", took)

@@ -190,7 +190,7 @@ func TestNATSDoesNotDeliverAgainWhatIsBeingHandled(t *testing.T) {
 	t.Parallel()
 	b := openNATSWithStream(t)
 	b.ackWait = 3 * time.Second // and a word of it comes every second
-	config := QueueConfig{Group: "g"}
+	config := QueueConfig{Group: "g", Concurrency: 2} // so that who has it could have it again
 	one, other := listen(t, b.Queue(config), "topic"), listen(t, b.Queue(config), "topic")
 	sendTo(t, b, "topic", keyed("a", "a1"))
 	var m *message.Message

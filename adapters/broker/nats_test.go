@@ -189,7 +189,7 @@ func comesBack(t *testing.T, b Broker, out <-chan *message.Message, when string)
 func TestNATSDoesNotDeliverAgainWhatIsBeingHandled(t *testing.T) {
 	t.Parallel()
 	b := openNATSWithStream(t)
-	b.ackWait = 3 * time.Second // and a word of it comes every second
+	b.ackWait = 3 * time.Second                       // and a word of it comes every second
 	config := QueueConfig{Group: "g", Concurrency: 2} // so that who has it could have it again
 	one, other := listen(t, b.Queue(config), "topic"), listen(t, b.Queue(config), "topic")
 	sendTo(t, b, "topic", keyed("a", "a1"))

@@ -23,7 +23,7 @@ var full = os.Getenv("MILLRACE_FAULTS") == "full"
 
 // patience is how long anything that is waited for may take. An order may have to wait
 // for several processes that others have killed, one after the other.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	code := fleet.Main(m, "crashpoints", &binary)

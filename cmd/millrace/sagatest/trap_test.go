@@ -1,9 +1,11 @@
 package sagatest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,12 +40,25 @@ func (t *traps) set(point string, words ...string) (line string, err error) {
 	defer t.mu.Unlock()
 	line = strings.Join(append([]string{point}, words...), "|")
 	t.lines = append(t.lines, line)
-	// A file that is there is there as a whole.
+	return line, t.write()
+}
+
+// drop takes an order back that nobody has carried out in time: nobody would start who
+// dies of it later.
+func (t *traps) drop(line string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines = slices.DeleteFunc(t.lines, func(l string) bool { return l == line })
+	return t.write()
+}
+
+// write writes the file anew. One that is there is there as a whole.
+func (t *traps) write() error {
 	next := t.file + ".next"
 	if err := os.WriteFile(next, []byte(strings.Join(t.lines, "\n")+"\n"), 0o600); err != nil {
-		return "", err
+		return err
 	}
-	return line, os.Rename(next, t.file)
+	return os.Rename(next, t.file)
 }
 
 // victim returns the number of the process that has carried out an order to die, or an
@@ -98,7 +113,7 @@ func (t *trap) spring() error {
 		return err
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, t.house.traps[t.slot].drop(t.line))
 	}
 	victim := t.house.fleet.All()[t.slot]
 	if victim.Pid() != pid {

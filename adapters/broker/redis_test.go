@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -137,9 +136,7 @@ func TestRedisThatHangsHoldsUpNobody(t *testing.T) {
 	out := follow(t, b, "topic", QueueConfig{Group: "g", Concurrency: 2})
 	send(t, b, "topic", message.NewMessage("1", nil), message.NewMessage("2", nil))
 	await(t, out).Ack()
-	if err := server.Process().Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	server.Stop()
 	await(t, out).Ack()
 
 	var publishers sync.WaitGroup
@@ -168,9 +165,7 @@ func TestRedisThatHangsHoldsUpNobody(t *testing.T) {
 		t.Error("the channel is open")
 	}
 	goleak.VerifyNone(t, ignored)
-	if err := server.Process().Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	server.Continue()
 }
 
 func TestRedisHoldsNoMoreThanWhatIsWaiting(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -235,14 +234,13 @@ func (m *MySQL) Kill() {
 }
 
 // Stop makes the server stand still: it neither answers nor closes connections.
-func (m *MySQL) Stop() { m.signal(syscall.SIGSTOP) }
+func (m *MySQL) Stop() {
+	m.tb.Helper()
+	halt(m.tb, m.running.Process)
+}
 
 // Continue lets a server go on that was stopped.
-func (m *MySQL) Continue() { m.signal(syscall.SIGCONT) }
-
-func (m *MySQL) signal(s syscall.Signal) {
+func (m *MySQL) Continue() {
 	m.tb.Helper()
-	if err := m.running.Process.Signal(s); err != nil {
-		m.tb.Fatal(err)
-	}
+	resume(m.tb, m.running.Process)
 }

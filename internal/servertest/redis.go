@@ -88,8 +88,17 @@ func (r *Redis) Wipe() {
 	}
 }
 
-// Process is the server's process, to be stopped and continued.
-func (r *Redis) Process() *os.Process { return r.running.Process }
+// Stop makes the server stand still: it neither answers nor closes connections.
+func (r *Redis) Stop() {
+	r.tb.Helper()
+	halt(r.tb, r.running.Process)
+}
+
+// Continue lets a server go on that was stopped.
+func (r *Redis) Continue() {
+	r.tb.Helper()
+	resume(r.tb, r.running.Process)
+}
 
 // answers tells whether the server has its data in memory and takes commands.
 func (r *Redis) answers() bool {

@@ -12,6 +12,7 @@ if curl -fs -o /dev/null "$MILLRACE_URL/openapi.yaml"; then
 fi
 
 dir=$(mktemp -d)
+touch "$dir/out" "$dir/log" # the service may be slower to open them than we are to read
 "${MILLRACE_BIN:-bin/millrace}" serve --store "sqlite:$dir/demo.db" --http-addr 127.0.0.1:0 --admin-addr 127.0.0.1:0 >"$dir/out" 2>"$dir/log" &
 pid=$!
 trap 'kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null || true; rm -rf "$dir"' EXIT

@@ -90,9 +90,16 @@ func TestNATSPublishingWithoutAQueueIsAnError(t *testing.T) {
 	sendTo(t, b, "topic", keyed("a", "a2"))
 
 	// The server would drop the message now, and say that it has it.
+	losses := func() int {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.losses
+	}
+	before := losses()
 	if err := b.stream.DeleteConsumer(t.Context(), "topic", "g"); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the notice of it is here", func() bool { return losses() > before })
 	wantUnroutable("with a stream whose only consumer was deleted")
 	if err := b.stream.DeleteStream(t.Context(), "topic"); err != nil {
 		t.Fatal(err)

@@ -88,6 +88,10 @@ func (c *committer) gather(wait bool) []*write {
 // whose end is not known.
 const reruns = 10
 
+// errOvertaken says that a transaction found something which another one has changed since
+// it looked.
+var errOvertaken = errors.New("another transaction was faster")
+
 // wariness is how many batches are not assumed about after it has gone wrong once.
 // So a client that repeats its requests costs others little.
 const wariness = 64
@@ -114,7 +118,7 @@ func (c *committer) commitAll(t *tx, batch []*write) *tx {
 			batch[0].waits++
 			c.stuck = append(c.stuck, batch[0])
 			return t
-		case begun && attempt < reruns && c.dialect.again(err):
+		case begun && attempt < reruns && (errors.Is(err, errOvertaken) || c.dialect.again(err)):
 		case len(batch) == 1 || !begun: // what did not begin would not for one alone
 			for _, w := range batch {
 				w.err = err

@@ -52,7 +52,7 @@ var learnKind = &kind{name: "learn", writer: 1, run: func(ctx context.Context, t
 				return err
 			}
 			if !gone {
-				return fmt.Errorf("the outcome of %s has changed meanwhile", o.CommandID)
+				return fmt.Errorf("replace the outcome of %s: %w", o.CommandID, errOvertaken)
 			}
 		}
 		at[o.CommandID] = len(fresh)

@@ -87,9 +87,10 @@ func TestLifeOfAnOrder(t *testing.T) {
 
 	t.Run("gives the money back when the payment ends after the cancellation", func(t *testing.T) {
 		t.Parallel()
-		c := s.client(t)
+		c := start(t, func(c *config) { c.SlowPayment = time.Second }).client(t)
 		order := c.create()
-		c.post(order+"/submit", fields{"payment_method": "tok_slow"}, "Prefer: respond-async").want(http.StatusAccepted)
+		c.post(order+"/submit", fields{"payment_method": "tok_slow"}).want(http.StatusOK)
+		c.awaitPayments(order, func(all []contract.Payment) bool { return len(all) == 1 }) // before that it is called off
 		c.post(order+"/cancel", fields{"reason": "too slow"}).want(http.StatusOK)
 		c.awaitStatus(order, "canceled", "refunded")
 	})

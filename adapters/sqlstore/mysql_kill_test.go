@@ -19,13 +19,7 @@ import (
 
 func onOwnServers(t *testing.T, test func(t *testing.T, m *servertest.MySQL)) {
 	t.Helper()
-	t.Parallel()
-	for _, server := range []string{"mysql", "mariadb"} {
-		t.Run(server, func(t *testing.T) {
-			t.Parallel()
-			test(t, servertest.StartMySQL(t, server))
-		})
-	}
+	forServers(t, func(t *testing.T, server string) { test(t, servertest.StartMySQL(t, server)) })
 }
 
 func TestMySQLLosesNothingThatWasConfirmedBeforeAKill(t *testing.T) {

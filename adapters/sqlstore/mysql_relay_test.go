@@ -131,19 +131,15 @@ func TestMySQLCompetingRelaysForwardEachEntryOnce(t *testing.T) {
 // The old holder has found its lease to be good, and is held up before it writes.
 // Until it is done nobody else may have the lease; afterwards it has none.
 func TestMySQLLeaseWaitsForAForwardThatIsUnderWay(t *testing.T) {
-	t.Parallel()
-	for _, server := range []string{"mysql", "mariadb"} {
-		t.Run(server, func(t *testing.T) {
-			t.Parallel()
-			const tries = 10
-			for range tries {
-				if leaseWaits(t, servertest.Database(t, server)) {
-					return
-				}
+	forServers(t, func(t *testing.T, server string) {
+		const tries = 10
+		for range tries {
+			if leaseWaits(t, servertest.Database(t, server)) {
+				return
 			}
-			t.Errorf("in %d tries nobody was seen to wait for the forward in time", tries)
-		})
-	}
+		}
+		t.Errorf("in %d tries nobody was seen to wait for the forward in time", tries)
+	})
 }
 
 // leaseWaits holds a forward up and has somebody else ask for the lease. It tells

@@ -14,51 +14,42 @@ import (
 )
 
 func TestMySQLRefusesSettingsThatLoseCommits(t *testing.T) {
-	t.Parallel()
-	for _, server := range []string{"mysql", "mariadb"} {
-		t.Run(server, func(t *testing.T) {
-			t.Parallel()
-			m := servertest.StartMySQL(t, server)
-			openMySQL(t, m.Address)
-			raw := servertest.Connect(t, m.Address)
-			for name, wrong := range map[string]string{
-				"innodb_flush_log_at_trx_commit": "2",
-				"sync_binlog":                    "0",
-				"binlog_format":                  "'STATEMENT'",
-			} {
-				var right string
-				if err := raw.QueryRow("SELECT @@GLOBAL." + name).Scan(&right); err != nil {
-					t.Fatal(err)
-				}
-				execRaw(t, raw, "SET GLOBAL "+name+" = "+wrong)
-				wantRefusedNaming(t, m.Address, name)
-				if name == "binlog_format" {
-					right = "'" + right + "'"
-				}
-				execRaw(t, raw, "SET GLOBAL "+name+" = "+right)
+	onOwnServers(t, func(t *testing.T, m *servertest.MySQL) {
+		openMySQL(t, m.Address)
+		raw := servertest.Connect(t, m.Address)
+		for name, wrong := range map[string]string{
+			"innodb_flush_log_at_trx_commit": "2",
+			"sync_binlog":                    "0",
+			"binlog_format":                  "'STATEMENT'",
+		} {
+			var right string
+			if err := raw.QueryRow("SELECT @@GLOBAL." + name).Scan(&right); err != nil {
+				t.Fatal(err)
 			}
-			openMySQL(t, m.Address)
-		})
-	}
+			execRaw(t, raw, "SET GLOBAL "+name+" = "+wrong)
+			wantRefusedNaming(t, m.Address, name)
+			if name == "binlog_format" {
+				right = "'" + right + "'"
+			}
+			execRaw(t, raw, "SET GLOBAL "+name+" = "+right)
+		}
+		openMySQL(t, m.Address)
+	})
 }
 
 // A server that has no connection left refuses whoever comes next, and the others keep
 // theirs: somebody would not get on at all.
 func TestEightProcessesFitOnAServer(t *testing.T) {
-	t.Parallel()
-	for _, server := range []string{"mysql", "mariadb"} {
-		t.Run(server, func(t *testing.T) {
-			t.Parallel()
-			pool := openMySQL(t, servertest.Database(t, server)).Pool()
-			var most int
-			if err := pool.QueryRow("SELECT @@GLOBAL.max_connections").Scan(&most); err != nil {
-				t.Fatal(err)
-			}
-			if each := pool.Stats().MaxOpenConnections; 8*each > most {
-				t.Errorf("each process may take %d connections of %d", each, most)
-			}
-		})
-	}
+	onServers(t, func(t *testing.T, address string) {
+		pool := openMySQL(t, address).Pool()
+		var most int
+		if err := pool.QueryRow("SELECT @@GLOBAL.max_connections").Scan(&most); err != nil {
+			t.Fatal(err)
+		}
+		if each := pool.Stats().MaxOpenConnections; 8*each > most {
+			t.Errorf("each process may take %d connections of %d", each, most)
+		}
+	})
 }
 
 // wantRefusedNaming opens a database that must be refused, with an error that names
@@ -187,31 +178,26 @@ func TestMySQLWaitsForAMigrationAsLongAsItTakes(t *testing.T) {
 // The user that a service runs as may neither change the schema nor what has
 // happened.
 func TestMySQLServesAUserWhoMayChangeNoEvents(t *testing.T) {
-	t.Parallel()
-	for _, server := range []string{"mysql", "mariadb"} {
-		t.Run(server, func(t *testing.T) {
-			t.Parallel()
-			m := servertest.StartMySQL(t, server)
-			openMySQL(t, m.Address)
-			raw := servertest.Connect(t, m.Address)
-			execRaw(t, raw, "CREATE USER 'service'@'%' IDENTIFIED BY 'service'")
-			for _, table := range tables(t, raw) {
-				rights := "SELECT, INSERT, UPDATE, DELETE"
-				switch table {
-				case "events":
-					rights = "SELECT, INSERT"
-				case "goose_db_version":
-					rights = "SELECT"
-				}
-				execRaw(t, raw, fmt.Sprintf("GRANT %s ON millrace_test.%s TO 'service'@'%%'", rights, table))
+	onOwnServers(t, func(t *testing.T, m *servertest.MySQL) {
+		openMySQL(t, m.Address)
+		raw := servertest.Connect(t, m.Address)
+		execRaw(t, raw, "CREATE USER 'service'@'%' IDENTIFIED BY 'service'")
+		for _, table := range tables(t, raw) {
+			rights := "SELECT, INSERT, UPDATE, DELETE"
+			switch table {
+			case "events":
+				rights = "SELECT, INSERT"
+			case "goose_db_version":
+				rights = "SELECT"
 			}
-			s := openMySQL(t, strings.Replace(m.Address, "millrace:millrace", "service:service", 1))
-			usesEverything(t, s)
-			if _, err := s.Pool().Exec("DELETE FROM events"); err == nil {
-				t.Error("the service may delete events")
-			}
-		})
-	}
+			execRaw(t, raw, fmt.Sprintf("GRANT %s ON millrace_test.%s TO 'service'@'%%'", rights, table))
+		}
+		s := openMySQL(t, strings.Replace(m.Address, "millrace:millrace", "service:service", 1))
+		usesEverything(t, s)
+		if _, err := s.Pool().Exec("DELETE FROM events"); err == nil {
+			t.Error("the service may delete events")
+		}
+	})
 }
 
 func tables(t *testing.T, db *sql.DB) []string {

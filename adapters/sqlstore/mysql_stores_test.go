@@ -16,11 +16,17 @@ import (
 // onServers runs a test on every server, with a database of its own.
 func onServers(t *testing.T, test func(t *testing.T, address string)) {
 	t.Helper()
+	forServers(t, func(t *testing.T, server string) { test(t, servertest.Database(t, server)) })
+}
+
+// forServers runs a test for each kind of server, by its name.
+func forServers(t *testing.T, test func(t *testing.T, server string)) {
+	t.Helper()
 	t.Parallel()
 	for _, server := range []string{"mysql", "mariadb"} {
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()
-			test(t, servertest.Database(t, server))
+			test(t, server)
 		})
 	}
 }
